@@ -1,0 +1,199 @@
+//! The vocabulary of faults and operations.
+//!
+//! Overlapping faults combine by one rule each: a host is down while any kill holds it; saturation is the strongest
+//! one; a link is cut while any partition cuts it; delays add up; losses are independent (`1 - (1-p)(1-q)`).
+//! Start at [`Action`]; [`Effect`] is what remains once the targets are chosen.
+
+use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
+use shakedown_engine::time::Span;
+
+use crate::select::{NodeSelection, PodSelection, Side};
+
+/// What an entry of the timeline does, targets still to be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Hosts lose power. Ends when its time is over or a `Restore` names the host.
+    Kill(NodeSelection),
+    /// Hosts that are down boot again, whatever killed them.
+    Restore(NodeSelection),
+    /// Hosts lose power and boot again at once.
+    Restart(NodeSelection),
+    /// CPU of hosts is taken away.
+    Saturate {
+        /// Which hosts.
+        nodes: NodeSelection,
+        /// How.
+        load: CpuLoad,
+    },
+    /// Nothing passes between two sides.
+    Partition(Link),
+    /// Everything between two sides takes longer.
+    Delay {
+        /// Between whom.
+        link: Link,
+        /// Added to each one-way trip.
+        latency: Span,
+        /// Up to this much more, uniformly.
+        jitter: Span,
+    },
+    /// A share of packets between two sides is lost.
+    Lose {
+        /// Between whom.
+        link: Link,
+        /// Thousandths lost.
+        permille: u32,
+    },
+    /// Pods die.
+    KillPods {
+        /// Which.
+        pods: PodSelection,
+        /// How.
+        how: PodDeath,
+    },
+    /// An operator closes nodes for new pods; lifted: opens them again.
+    Cordon(NodeSelection),
+    /// An operator opens nodes for new pods.
+    Uncordon(NodeSelection),
+    /// An operator moves all pods of nodes away; lifted: opens them again.
+    Drain(NodeSelection),
+    /// An operator changes the wanted replicas.
+    Scale {
+        /// Of which workload.
+        workload: WorkloadId,
+        /// To.
+        replicas: u32,
+    },
+    /// An operator rolls out another template.
+    Deploy {
+        /// Of which workload.
+        workload: WorkloadId,
+        /// Which.
+        template: TemplateId,
+    },
+    /// An operator goes back to the revision before.
+    Undo(WorkloadId),
+    /// An operator holds the rollout.
+    Pause(WorkloadId),
+    /// An operator lets the rollout go on.
+    Resume(WorkloadId),
+    /// An operator creates a workload.
+    Apply(WorkloadId),
+    /// An operator deletes a workload.
+    Delete(WorkloadId),
+}
+
+/// How CPU is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuLoad {
+    /// Thousandths of the host's cores that the intruder wants.
+    pub permille: u32,
+    /// Against whom it competes.
+    pub class: CpuClass,
+}
+
+/// Scheduling class of a CPU hog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuClass {
+    /// A busy container without a limit: shares by weight, so requests are still honoured and the agent is not touched.
+    Container,
+    /// A process outside all containers, beside the agent: shares with agent and containers as a whole.
+    Host,
+    /// Real-time or kernel work: takes what it wants first; at 100 % even SSH and the agent get next to nothing.
+    RealTime,
+}
+
+/// Two sides of a network fault and its direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// One side.
+    pub from: Side,
+    /// The other side.
+    pub to: Side,
+    /// Only packets from `from` to `to` are hit.
+    pub one_way: bool,
+}
+
+/// How a pod dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodDeath {
+    /// The object is deleted, with its own grace or this one (what `kubectl delete pod` and most chaos tools do).
+    Delete {
+        /// Grace instead of the pod's own.
+        grace: Option<Span>,
+    },
+    /// Its containers are killed on the node; the agent decides what follows.
+    Crash,
+}
+
+/// A physical fault with its targets chosen: what a world carries out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// These hosts are down.
+    Down {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// These hosts boot, whatever held them down.
+    Boot {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// These hosts go down and boot again at once.
+    Reboot {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// CPU is taken away on these hosts.
+    Saturate {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// How.
+        load: CpuLoad,
+    },
+    /// The network between two groups is hit.
+    Network {
+        /// Members of one side.
+        from: Group,
+        /// Members of the other side.
+        to: Group,
+        /// Only from the first to the second.
+        one_way: bool,
+        /// What happens to packets.
+        rule: NetworkRule,
+    },
+    /// Containers of these pods are killed where they run.
+    CrashPods {
+        /// Which.
+        pods: Vec<PodId>,
+    },
+}
+
+/// Members of one side of a network fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Hosts, in id order.
+    pub nodes: Vec<NodeId>,
+    /// The control plane.
+    pub control: bool,
+    /// Clients outside the cluster.
+    pub outside: bool,
+}
+
+/// What happens to packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkRule {
+    /// All are lost.
+    Cut,
+    /// Each takes longer by `latency` plus up to `jitter`.
+    Delay {
+        /// Added to each trip.
+        latency: Span,
+        /// Up to this much more.
+        jitter: Span,
+    },
+    /// So many thousandths are lost.
+    Lose {
+        /// Thousandths.
+        permille: u32,
+    },
+}

@@ -1,0 +1,367 @@
+//! What crosses the boundary between engine and world.
+//!
+//! An [`Order`] says what the engine wants done and leaves no choice; an [`Input`] says what came of it. Periodic
+//! things that go well (heartbeats, passing probes) are *standing orders*: the world reports only when the run of
+//! equal results begins, breaks or changes, so silence costs nothing. Start at [`OrderKind`] and [`InputKind`].
+
+use std::sync::Arc;
+
+use crate::fact::{Exit, FactId};
+use crate::ids::{ImageId, NodeId, PodId, ServiceId, TemplateId, WorkloadId};
+use crate::model::ProbeRole;
+use crate::time::{Span, Time};
+
+/// Something that the engine wants done.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The fact that led to it. The world passes it on to what comes of it.
+    pub cause: FactId,
+    /// What.
+    pub kind: OrderKind,
+}
+
+/// Kinds of orders.
+#[derive(Clone, Debug)]
+pub enum OrderKind {
+    /// Carry a message.
+    Send {
+        /// From whom.
+        from: Address,
+        /// To whom.
+        to: Address,
+        /// What.
+        message: Message,
+    },
+    /// Carry heartbeats of a node to the control plane from now on, until its host goes down. Replaces an earlier one.
+    Heartbeats {
+        /// Whose.
+        node: NodeId,
+        /// Time between two.
+        period: Span,
+        /// Each period is longer or shorter by up to this much.
+        jitter: Span,
+        /// When the first one is due.
+        first: Time,
+    },
+    /// Tell every node and every outside client the new endpoints of a service.
+    Publish(Publication),
+    /// Do something with containers on a node.
+    Runtime {
+        /// Where.
+        node: NodeId,
+        /// What.
+        op: RuntimeOp,
+    },
+}
+
+/// Who can send and receive messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// The control plane.
+    Control,
+    /// The agent of a node.
+    Agent(NodeId),
+}
+
+/// A message between control plane and agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// To an agent: this pod is yours.
+    Assign {
+        /// Which.
+        pod: PodId,
+        /// What it is made of.
+        template: TemplateId,
+    },
+    /// To an agent: stop this pod politely.
+    Terminate {
+        /// Which.
+        pod: PodId,
+        /// Time until it is stopped by force.
+        grace: Span,
+    },
+    /// To an agent: all pods that the store has for you; stop whatever else you run.
+    Snapshot {
+        /// Pod, template, and the grace of those that must stop.
+        pods: Vec<(PodId, TemplateId, Option<Span>)>,
+    },
+    /// To the control plane: the agent (re)connected and wants a snapshot.
+    Hello,
+    /// To the control plane: state of a pod.
+    Status {
+        /// Which.
+        pod: PodId,
+        /// Its state.
+        state: PodReport,
+    },
+    /// To the control plane: an image is now on the node.
+    HasImage {
+        /// Which.
+        image: ImageId,
+    },
+}
+
+/// What an agent reports of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodReport {
+    /// Containers are being prepared.
+    Starting,
+    /// All containers run; `ready` is the outcome of the readiness probes.
+    Running {
+        /// Whether it may get traffic.
+        ready: bool,
+    },
+    /// A container failed and waits for its restart.
+    Failing,
+    /// All containers ended and none is restarted.
+    Finished {
+        /// Whether all ended with code 0.
+        success: bool,
+    },
+    /// Stopped and cleaned up, as was asked.
+    Terminated,
+}
+
+/// New endpoints of a service, to be known everywhere as fast as the network and the proxies allow.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Of which service.
+    pub service: ServiceId,
+    /// Counts up by one for each publication of this service.
+    pub version: u32,
+    /// Pods that may receive traffic, in id order.
+    pub endpoints: Arc<[PodId]>,
+    /// Time from publication until a node's proxy has it, before its own sync.
+    pub lag: Span,
+    /// A proxy programs its rules at most once in this time; each node's phase differs.
+    pub proxy_sync: Span,
+    /// How long clients that resolve names keep an answer (matters for headless services).
+    pub dns_ttl: Span,
+}
+
+/// Operations on containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeOp {
+    /// Fetch an image.
+    Pull {
+        /// For which pod.
+        pod: PodId,
+        /// Which.
+        image: ImageId,
+        /// Fetch even if present (costs a round trip to the registry).
+        always: bool,
+    },
+    /// Start a container; the first one of a pod also makes its sandbox.
+    Start {
+        /// Of which pod.
+        pod: PodId,
+        /// Template of the pod.
+        template: TemplateId,
+        /// Which container.
+        container: ContainerRef,
+    },
+    /// Stop a container politely and by force after the grace.
+    Stop {
+        /// Of which pod.
+        pod: PodId,
+        /// Which container.
+        container: ContainerRef,
+        /// Time until force.
+        grace: Span,
+    },
+    /// Ask a container periodically from `first` on, until it exits.
+    Probe {
+        /// Of which pod.
+        pod: PodId,
+        /// Which container (never an init container).
+        container: u8,
+        /// Which of its probes.
+        role: ProbeRole,
+        /// When to ask first.
+        first: Time,
+    },
+    /// Remove what is left of a pod whose containers all ended.
+    Remove {
+        /// Which.
+        pod: PodId,
+    },
+}
+
+/// A container of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContainerRef {
+    /// One of `PodTemplate::init`.
+    Init(u8),
+    /// One of `PodTemplate::containers`.
+    Main(u8),
+}
+
+/// Something that happened to the engine.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The fact that led to it.
+    pub cause: FactId,
+    /// What.
+    pub kind: InputKind,
+}
+
+/// Kinds of inputs.
+#[derive(Clone, Debug)]
+pub enum InputKind {
+    /// A message arrived.
+    Delivered {
+        /// From whom.
+        from: Address,
+        /// At whom.
+        to: Address,
+        /// What.
+        message: Message,
+    },
+    /// The control plane's view of a node's heartbeats.
+    Heartbeats {
+        /// Whose.
+        node: NodeId,
+        /// What it sees.
+        beats: Beats,
+    },
+    /// A host runs and its agent starts with nothing but what is on disk.
+    HostUp {
+        /// Which.
+        node: NodeId,
+    },
+    /// An agent that was cut off can reach the control plane again.
+    Reconnected {
+        /// Whose.
+        node: NodeId,
+    },
+    /// Something happened to containers on a node, as its runtime reports.
+    Runtime {
+        /// Where.
+        node: NodeId,
+        /// What.
+        event: RuntimeEvent,
+    },
+    /// An operator's command.
+    Operator(Operation),
+}
+
+/// A run of heartbeats, as the control plane receives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beats {
+    /// One arrived now, and they go on arriving in time until further notice.
+    Steady,
+    /// One arrived now; nothing is promised about the next.
+    Once,
+    /// They have stopped arriving; the last one came at this time.
+    Ceased {
+        /// When the last one arrived.
+        last: Time,
+    },
+}
+
+/// What a container runtime reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeEvent {
+    /// An image arrived, or could not be fetched.
+    Pulled {
+        /// For which pod.
+        pod: PodId,
+        /// Which image.
+        image: ImageId,
+        /// Whether it is there now.
+        ok: bool,
+    },
+    /// A container runs.
+    Started {
+        /// Of which pod.
+        pod: PodId,
+        /// Which.
+        container: ContainerRef,
+    },
+    /// A container ended.
+    Exited {
+        /// Of which pod.
+        pod: PodId,
+        /// Which.
+        container: ContainerRef,
+        /// Why.
+        why: Exit,
+    },
+    /// A probe's answer now, and at each following period until further notice.
+    Probed {
+        /// Of which pod.
+        pod: PodId,
+        /// Which container.
+        container: u8,
+        /// Which probe.
+        role: ProbeRole,
+        /// The answer.
+        ok: bool,
+    },
+}
+
+/// What people do to a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Creates a workload of the catalog.
+    Apply {
+        /// Which.
+        workload: WorkloadId,
+    },
+    /// Removes a workload and its pods.
+    Delete {
+        /// Which.
+        workload: WorkloadId,
+    },
+    /// Changes the wanted number of replicas.
+    Scale {
+        /// Which.
+        workload: WorkloadId,
+        /// To.
+        replicas: u32,
+    },
+    /// Changes the template: a rollout begins.
+    Deploy {
+        /// Which.
+        workload: WorkloadId,
+        /// To.
+        template: TemplateId,
+    },
+    /// Goes back to the revision before.
+    Undo {
+        /// Which.
+        workload: WorkloadId,
+    },
+    /// Holds rollouts.
+    Pause {
+        /// Which.
+        workload: WorkloadId,
+    },
+    /// Lets rollouts go on.
+    Resume {
+        /// Which.
+        workload: WorkloadId,
+    },
+    /// Closes nodes for new pods.
+    Cordon {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// Opens them again.
+    Uncordon {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// Closes nodes and moves their pods away.
+    Drain {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// Deletes pods. `None`: with their own grace.
+    DeletePods {
+        /// Which.
+        pods: Vec<PodId>,
+        /// Grace instead of their own.
+        grace: Option<Span>,
+    },
+}
