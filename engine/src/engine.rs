@@ -1,28 +1,48 @@
-//! The engine as others see it: a state machine with a clock argument, and a read-only view.
+//! The engine as others see it: one orchestrator as a state machine with a clock argument.
+//!
+//! It owns the two halves, control plane and agents, and never lets one touch the other: what passes between them
+//! leaves as an order and comes back as an input. Start at [`Engine::step`].
 
 use std::sync::Arc;
 
-use crate::fact::FactLog;
-use crate::ids::{NodeId, PodId, RevisionId, ServiceId, WorkloadId};
-use crate::message::{Input, Order};
+use crate::agent::{Agent, AgentTimer, Context};
+use crate::control::{Alarm, Control, Cx, View};
+use crate::fact::{FactId, FactLog};
+use crate::ids::{NodeId, Table};
+use crate::message::{Address, Input, InputKind, Order};
 use crate::model::Catalog;
 use crate::profile::Profile;
 use crate::rng::Streams;
 use crate::time::Time;
+use crate::timers::Timers;
 
 /// One orchestrator at work on one cluster. Cloning it forks the run.
 #[derive(Clone)]
 pub struct Engine {
     now: Time,
-    catalog: Arc<Catalog>,
-    profile: Profile,
-    streams: Streams,
+    begun: bool,
+    control: Control,
+    agents: Table<NodeId, Agent>,
+    control_timers: Timers<Alarm>,
+    agent_timers: Timers<(NodeId, AgentTimer)>,
+    /// What agents ask to be woken for, moved into `agent_timers` after each call.
+    wishes: Vec<(Time, FactId, AgentTimer)>,
 }
 
 impl Engine {
-    /// An engine that manages the catalog's nodes; workloads marked `at_start` are created at time zero.
+    /// An engine that manages the catalog's nodes, all of them registered and healthy; workloads marked `at_start` are
+    /// created in its first step.
     pub fn new(catalog: Arc<Catalog>, profile: Profile, streams: Streams) -> Self {
-        Self { now: Time::ZERO, catalog, profile, streams }
+        let agents = catalog.nodes.ids().map(|node| Agent::new(node, streams)).collect();
+        Self {
+            now: Time::ZERO,
+            begun: false,
+            control: Control::new(catalog, Arc::new(profile), streams),
+            agents,
+            control_timers: Timers::new(),
+            agent_timers: Timers::new(),
+            wishes: Vec::new(),
+        }
     }
 
     /// The time of the last step.
@@ -32,140 +52,80 @@ impl Engine {
 
     /// When the engine wants to be stepped next, even without inputs.
     pub fn next_wake(&self) -> Option<Time> {
-        None
+        if !self.begun {
+            return Some(self.now);
+        }
+        match (self.control_timers.next(), self.agent_timers.next()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// Takes in what happened up to `now`, draining `inputs`, and appends what it wants done.
-    pub fn step(&mut self, now: Time, _inputs: &mut Vec<Input>, _orders: &mut Vec<Order>, _facts: &mut FactLog) {
+    ///
+    /// Inputs come first, in their order; then what the control plane had planned, then what agents had, until nothing
+    /// is due.
+    pub fn step(&mut self, now: Time, inputs: &mut Vec<Input>, orders: &mut Vec<Order>, facts: &mut FactLog) {
         assert!(now >= self.now, "time does not run backwards");
         self.now = now;
+        if !self.begun {
+            self.begun = true;
+            self.control.begin(&mut Cx { now, orders, facts, timers: &mut self.control_timers });
+        }
+        for input in inputs.drain(..) {
+            self.input(input, orders, facts);
+        }
+        loop {
+            if let Some(due) = self.control_timers.pop(now) {
+                let mut cx = Cx { now, orders, facts, timers: &mut self.control_timers };
+                self.control.alarm(&mut cx, due.cause, due.what);
+            } else if let Some(due) = self.agent_timers.pop(now) {
+                let (node, timer) = due.what;
+                self.agent(node, orders, facts, |agent, cx| agent.timer(cx, due.cause, timer));
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input, orders: &mut Vec<Order>, facts: &mut FactLog) {
+        let Input { cause, kind } = input;
+        match kind {
+            InputKind::Delivered { to: Address::Agent(node), message, .. } => {
+                self.agent(node, orders, facts, |agent, cx| agent.message(cx, cause, &message));
+            }
+            InputKind::HostUp { node } => self.agent(node, orders, facts, |agent, cx| agent.host_up(cx, cause)),
+            InputKind::Reconnected { node } => {
+                self.agent(node, orders, facts, |agent, cx| agent.reconnected(cx, cause))
+            }
+            InputKind::Runtime { node, event } => {
+                self.agent(node, orders, facts, |agent, cx| agent.runtime(cx, cause, &event));
+            }
+            kind => {
+                let mut cx = Cx { now: self.now, orders, facts, timers: &mut self.control_timers };
+                self.control.input(&mut cx, cause, kind);
+            }
+        }
+    }
+
+    /// Lets one agent act, and keeps what it wants to be woken for.
+    fn agent(
+        &mut self,
+        node: NodeId,
+        orders: &mut Vec<Order>,
+        facts: &mut FactLog,
+        act: impl FnOnce(&mut Agent, &mut Context<'_>),
+    ) {
+        let (catalog, profile) = (&self.control.catalog, &self.control.profile);
+        let mut cx = Context { now: self.now, catalog, profile, orders, facts, timers: &mut self.wishes };
+        act(&mut self.agents[node], &mut cx);
+        for (at, cause, timer) in self.wishes.drain(..) {
+            self.agent_timers.set(at, cause, (node, timer));
+        }
     }
 
     /// What may be seen from outside.
     pub fn view(&self) -> View<'_> {
-        View { engine: self }
-    }
-}
-
-/// A read-only view of the control plane's state, for selectors, properties and reports.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    engine: &'a Engine,
-}
-
-/// A node as the control plane sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct NodeView {
-    /// Which.
-    pub id: NodeId,
-    /// Whether it is considered healthy.
-    pub healthy: bool,
-    /// Closed for new pods by an operator.
-    pub cordoned: bool,
-    /// Sum of requests of pods bound to it: CPU in thousandths of a core.
-    pub requested_cpu: i64,
-    /// Sum of requests of pods bound to it: bytes of memory.
-    pub requested_memory: i64,
-    /// Pods bound to it.
-    pub pods: u32,
-}
-
-/// A pod as the control plane sees it. Deleted pods are not shown.
-#[derive(Clone, Copy, Debug)]
-pub struct PodView {
-    /// Which.
-    pub id: PodId,
-    /// Of which workload.
-    pub workload: WorkloadId,
-    /// Of which version.
-    pub revision: RevisionId,
-    /// Where it is bound.
-    pub node: Option<NodeId>,
-    /// How far it is.
-    pub phase: PodPhase,
-    /// Deletion was asked for.
-    pub deleting: bool,
-}
-
-/// How far a pod is, in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PodPhase {
-    /// Not bound, in the queue or being decided.
-    Queued,
-    /// Not bound: no node fits at present.
-    Unschedulable,
-    /// Bound, containers being prepared.
-    Starting,
-    /// Running, not ready.
-    Running,
-    /// Running and ready.
-    Ready,
-    /// A container failed and waits for its restart.
-    Failing,
-    /// Ended.
-    Finished,
-}
-
-/// A workload as the control plane sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct WorkloadView {
-    /// Which.
-    pub id: WorkloadId,
-    /// Exists now.
-    pub exists: bool,
-    /// Wanted replicas.
-    pub desired: u32,
-    /// Replicas that exist and are not being deleted.
-    pub active: u32,
-    /// Of these: ready.
-    pub ready: u32,
-    /// Of these: of the newest revision.
-    pub updated: u32,
-    /// Creations, deletions or waits are under way that will change `active`.
-    pub working: bool,
-    /// A rollout is under way (not paused, not complete).
-    pub rolling: bool,
-}
-
-impl<'a> View<'a> {
-    /// Everything declared.
-    pub fn catalog(&self) -> &'a Catalog {
-        &self.engine.catalog
-    }
-
-    /// Time of the view.
-    pub fn now(&self) -> Time {
-        self.engine.now
-    }
-
-    /// The profile at work.
-    pub fn profile(&self) -> &'a Profile {
-        &self.engine.profile
-    }
-
-    /// One node.
-    pub fn node(&self, _id: NodeId) -> NodeView {
-        unreachable!("skeleton")
-    }
-
-    /// All pods that are not deleted, in id order.
-    pub fn pods(&self) -> impl Iterator<Item = PodView> + 'a {
-        let _ = self.engine.streams;
-        std::iter::empty()
-    }
-
-    /// One pod, unless deleted.
-    pub fn pod(&self, _id: PodId) -> Option<PodView> {
-        None
-    }
-
-    /// One workload.
-    pub fn workload(&self, _id: WorkloadId) -> WorkloadView {
-        unreachable!("skeleton")
-    }
-
-    /// Published endpoints of a service, in id order.
-    pub fn endpoints(&self, _id: ServiceId) -> &'a [PodId] {
-        &[]
+        self.control.view(self.now)
     }
 }

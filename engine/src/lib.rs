@@ -7,6 +7,7 @@
 //! Where to start: [`model::Catalog`] is what users ask for, [`profile::Profile`] is what makes one orchestrator differ
 //! from another, [`Engine`] puts both to work, [`fact::FactKind`] is all that others may learn of it.
 
+pub mod agent;
 pub mod fact;
 pub mod ids;
 pub mod labels;
@@ -14,9 +15,14 @@ pub mod message;
 pub mod model;
 pub mod profile;
 pub mod rng;
+pub mod rollout;
+pub mod scheduler;
 pub mod time;
 pub mod world;
 
+mod control;
 mod engine;
+mod timers;
 
-pub use engine::{Engine, NodeView, PodPhase, PodView, View, WorkloadView};
+pub use control::{NodeView, PodPhase, PodView, View, WorkloadView};
+pub use engine::Engine;

@@ -160,7 +160,8 @@ pub enum RuntimeOp {
         /// Which container.
         container: ContainerRef,
     },
-    /// Stop a container politely and by force after the grace.
+    /// Stop a container politely, its hook first, and by force after the grace, of which the hook's time is part.
+    /// A second order with a shorter grace counts.
     Stop {
         /// Of which pod.
         pod: PodId,

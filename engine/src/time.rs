@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,14 @@ impl Span {
         self.0 as f64 / 1e9
     }
 
+    /// Written exactly, in the longest unit that needs no fraction: `350200ms`, `90s`. Reads back as the same span,
+    /// which the rounded [`Display`](fmt::Display) does not promise.
+    pub fn exact(self) -> String {
+        let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
+        let (name, unit) = units.into_iter().find(|(_, unit)| self.0.is_multiple_of(*unit)).unwrap_or(("ns", 1));
+        format!("{}{name}", self.0 / unit)
+    }
+
     /// True for a span of no length.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -166,6 +175,111 @@ impl From<Duration> for Span {
     }
 }
 
+/// Units of spans, longest first, in nanoseconds.
+const UNITS: [(&str, u64); 7] = [
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ns", 1),
+];
+
+/// Why a text is no span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpanError {
+    /// There is nothing.
+    Empty,
+    /// A number was expected at the start of this.
+    Number(String),
+    /// This is no unit; the empty text where a unit is missing.
+    Unit(String),
+    /// Units do not go from long to short.
+    Order,
+    /// A fraction is finer than a nanosecond.
+    TooFine,
+    /// Longer than 584 years.
+    TooLong,
+}
+
+impl std::error::Error for SpanError {}
+
+impl fmt::Display for SpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a duration is missing: write `90s`, `1m30s` or `250ms`"),
+            Self::Number(rest) => write!(f, "`{rest}` does not begin with a number: write `90s`, `1m30s` or `250ms`"),
+            Self::Unit(unit) if unit.is_empty() => f.write_str("the unit is missing: use h, m, s, ms, us or ns"),
+            Self::Unit(unit) => write!(f, "`{unit}` is not a unit of time: use h, m, s, ms, us or ns"),
+            Self::Order => f.write_str("units go from long to short, each at most once: write `1h30m`"),
+            Self::TooFine => f.write_str("the fraction is finer than a nanosecond: leave digits out"),
+            Self::TooLong => f.write_str("this is longer than 584 years: use a shorter duration"),
+        }
+    }
+}
+
+/// Reads `50s`, `1m30s`, `1.5s`, `250ms`, `100us`; a bare `0` is no time at all. Exact: what cannot be represented in
+/// nanoseconds is an error.
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        match text {
+            "" => return Err(SpanError::Empty),
+            "0" => return Ok(Self::ZERO),
+            _ => {}
+        }
+        let mut rest = text;
+        let mut nanos: u64 = 0;
+        let mut shorter_than = u64::MAX;
+        while !rest.is_empty() {
+            let (number, after) = split(rest, |c| c.is_ascii_digit() || c == '.');
+            let (name, next) = split(after, |c| !c.is_ascii_digit() && c != '.');
+            if number.is_empty() {
+                return Err(SpanError::Number(rest.to_owned()));
+            }
+            let unit = UNITS.iter().find(|(unit, _)| *unit == name).ok_or_else(|| SpanError::Unit(name.to_owned()))?.1;
+            if unit >= shorter_than {
+                return Err(SpanError::Order);
+            }
+            nanos = nanos.checked_add(scaled(number, unit)?).ok_or(SpanError::TooLong)?;
+            shorter_than = unit;
+            rest = next;
+        }
+        Ok(Self(nanos))
+    }
+}
+
+/// Splits off the longest start of which all characters satisfy `belongs`.
+fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
+}
+
+/// A decimal number times `unit`, exactly.
+fn scaled(number: &str, unit: u64) -> Result<u64, SpanError> {
+    let malformed = || SpanError::Number(number.to_owned());
+    let (whole, fraction) = match number.split_once('.') {
+        Some((_, "")) => return Err(malformed()),
+        Some((whole, fraction)) => (whole, fraction.trim_end_matches('0')),
+        None => (number, ""),
+    };
+    if whole.is_empty() || fraction.contains('.') {
+        return Err(malformed());
+    }
+    let whole: u64 = whole.parse().map_err(|_| SpanError::TooLong)?;
+    let nanos = whole.checked_mul(unit).ok_or(SpanError::TooLong)?;
+    let places = u32::try_from(fraction.len()).map_err(|_| SpanError::TooFine)?;
+    let place = 10u128.checked_pow(places).ok_or(SpanError::TooFine)?;
+    let digits: u128 = if fraction.is_empty() { 0 } else { fraction.parse().map_err(|_| SpanError::TooFine)? };
+    let product = digits.checked_mul(u128::from(unit)).ok_or(SpanError::TooFine)?;
+    if product % place != 0 {
+        return Err(SpanError::TooFine);
+    }
+    let part = u64::try_from(product / place).expect("a fraction of a unit is less than the unit");
+    nanos.checked_add(part).ok_or(SpanError::TooLong)
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Span(self.0).fmt(f)
@@ -186,10 +300,14 @@ impl fmt::Display for Span {
             write!(f, "{}ms", n / MILLI)
         } else if n < 600 * SECOND {
             let tenths = (n + 50 * MILLI) / (100 * MILLI);
-            if tenths % 10 == 0 { write!(f, "{}s", tenths / 10) } else { write!(f, "{}.{}s", tenths / 10, tenths % 10) }
+            if tenths.is_multiple_of(10) {
+                write!(f, "{}s", tenths / 10)
+            } else {
+                write!(f, "{}.{}s", tenths / 10, tenths % 10)
+            }
         } else if n < 3_600 * SECOND {
             let s = n / SECOND;
-            if s % 60 == 0 { write!(f, "{}m", s / 60) } else { write!(f, "{}m{:02}s", s / 60, s % 60) }
+            if s.is_multiple_of(60) { write!(f, "{}m", s / 60) } else { write!(f, "{}m{:02}s", s / 60, s % 60) }
         } else {
             let m = n / (60 * SECOND);
             write!(f, "{}h{:02}m", m / 60, m % 60)
@@ -222,5 +340,58 @@ mod tests {
         assert_eq!(show(350_200), "350.2s");
         assert_eq!(show(725_000), "12m05s");
         assert_eq!(show(3_600_000), "1h00m");
+    }
+
+    #[test]
+    fn spans_are_read_exactly() {
+        let read = |text: &str| text.parse::<Span>().map(Span::as_nanos);
+        for (text, nanos) in [
+            ("0", 0),
+            ("50s", 50_000_000_000),
+            ("1m30s", 90_000_000_000),
+            ("1.5s", 1_500_000_000),
+            ("12m05s", 725_000_000_000),
+            ("0.25h", 900_000_000_000),
+            ("1h30m", 5_400_000_000_000),
+            ("250ms", 250_000_000),
+            ("100us", 100_000),
+            ("1.50µs", 1_500),
+            ("18446744073709551615ns", u64::MAX),
+        ] {
+            assert_eq!(read(text), Ok(nanos), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_span_says_why() {
+        let error = |text: &str| text.parse::<Span>().expect_err(text);
+        assert_eq!(error(""), SpanError::Empty);
+        assert_eq!(error("5"), SpanError::Unit(String::new()));
+        assert_eq!(error("5 s"), SpanError::Unit(" s".into()));
+        assert_eq!(error("5d"), SpanError::Unit("d".into()));
+        assert_eq!(error("-5s"), SpanError::Number("-5s".into()));
+        assert_eq!(error("1.s"), SpanError::Number("1.".into()));
+        assert_eq!(error("1.2.3s"), SpanError::Number("1.2.3".into()));
+        assert_eq!(error(".5s"), SpanError::Number(".5".into()));
+        assert_eq!(error("30s1m"), SpanError::Order);
+        assert_eq!(error("1s1s"), SpanError::Order);
+        assert_eq!(error("0.5ns"), SpanError::TooFine);
+        assert_eq!(error(&format!("0.{}1s", "0".repeat(99))), SpanError::TooFine);
+        assert_eq!(error("5999999h"), SpanError::TooLong);
+        assert_eq!(error(&"9".repeat(99)), SpanError::Unit(String::new()));
+        assert_eq!(error(&format!("{}s", "9".repeat(99))), SpanError::TooLong);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_exact_span_reads_back(nanos: u64) {
+            let span = Span::from_nanos(nanos);
+            proptest::prop_assert_eq!(span.exact().parse(), Ok(span));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[0-9.hmsuµn -]{0,40}") {
+            let _ = text.parse::<Span>();
+        }
     }
 }

@@ -6,7 +6,9 @@
 
 pub mod flags;
 mod kubernetes;
+mod nearest;
 mod swarm;
+mod validate;
 
 use crate::fact::Client;
 use crate::model::Amount;

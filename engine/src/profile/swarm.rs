@@ -18,11 +18,13 @@ pub(super) fn profile() -> Profile {
             // Measured on 20.10: a task is assigned 0.1-0.2 s after it is created.
             store_write: Span::from_millis(20),
             store_writes_per_second: 2_000,
+            // Source: moby/swarmkit:manager/scheduler/scheduler.go, commitDebounceGap.
             watch_lag: Span::from_millis(50),
             limits: [RateLimit::UNLIMITED; 9],
         },
+        // Pending tasks are tried again on every event of a node or task; there is no back-off.
+        // Source: moby/swarmkit:manager/scheduler/scheduler.go.
         queue: Queue {
-            // Pending tasks are tried again on every event; there is no back-off.
             initial_backoff: Span::ZERO,
             max_backoff: Span::ZERO,
             flush_period: Span::from_secs(1),
@@ -31,16 +33,18 @@ pub(super) fn profile() -> Profile {
             pop_from_backoff: true,
         },
         placement: Placement {
+            // Ready, Resource, Constraint, HostPort. What Swarm has no word for (a named node, taints) is honoured
+            // where a manifest brings it along. Source: moby/swarmkit:manager/scheduler/pipeline.go.
             filters: vec![
                 Filter::NodeUnschedulable,
                 Filter::NodeName,
                 Filter::TaintToleration,
+                Filter::NodeResourcesFit,
                 Filter::NodeAffinity,
                 Filter::NodePorts,
-                Filter::NodeResourcesFit,
             ],
             // The node with the fewest tasks of the service wins, then the one with the fewest tasks.
-            // Source: moby/swarmkit:manager/scheduler/scheduler.go, scheduleNTasksOnSubtree's nodeLess.
+            // Source: moby/swarmkit:manager/scheduler/scheduler.go, nodeLess.
             scores: vec![(Score::FewestOfWorkload, 1 << 20), (Score::FewestPods, 1)],
             sampling: Sampling { percent: 100, min_percent: 100, min_nodes: 0 },
             balanced: Balanced::After,
@@ -53,6 +57,7 @@ pub(super) fn profile() -> Profile {
             heartbeat: Span::from_secs(5),
             heartbeat_jitter: Span::from_millis(500),
             grace: Grace::Periods(3),
+            // Twice the grace of a node that is known. Source: the same file, markNodesUnknown.
             startup_grace: Span::from_secs(30),
             monitor_period: Span::ZERO,
         },
@@ -65,7 +70,7 @@ pub(super) fn profile() -> Profile {
             removal: Removal::Crowded,
         },
         restart: Restart::Replace { max_attempts: None },
-        // Source: moby/swarmkit:api/defaults/service.go (monitor 5 s, failure action pause); docker's own default parallelism is 1.
+        // Source: moby/swarmkit:api/defaults/service.go.
         rollout: Rollout::Slots(SlotUpdate {
             parallelism: 1,
             delay: Span::ZERO,
@@ -77,10 +82,11 @@ pub(super) fn profile() -> Profile {
         agent: AgentPolicy {
             relist: Span::ZERO,
             status_period: Span::from_secs(10),
+            // A failed pull ends the task; the next one waits for the restart delay.
             pull_backoff: Span::from_secs(5),
             pull_backoff_max: Span::from_secs(5),
             serialize_pulls: false,
-            // Docker's stop time-out.
+            // Source: moby/swarmkit:api/defaults/service.go, stop grace period.
             default_grace: Span::from_secs(10),
         },
         discovery: Discovery {
@@ -88,6 +94,8 @@ pub(super) fn profile() -> Profile {
             // Measured on 20.10: a stopped task leaves DNS on another host after 0.2-0.5 s.
             lag: Span::from_millis(300),
             proxy_sync: Span::ZERO,
+            // Answered in the container itself, so only clients that cache keep a name this long.
+            // Source: moby/moby:daemon/libnetwork/resolver.go, respTTL.
             dns_ttl: Span::from_secs(600),
             unready_on_unhealthy_node: true,
         },

@@ -1,0 +1,209 @@
+//! From assignment to running, and from an exit to the next start.
+//!
+//! Images first, then init containers one after the other, then all main containers. Images are in `pulling`, stopping
+//! is in `stopping`, probes are in `probes`. Start at [`Pod::settle`].
+
+use super::desk::Hands;
+use super::pod::{self, Fate, ImageState, Outcome, Pod, ProbeSlot, State};
+use super::probes::ProbeId;
+use super::{AgentTimer, Due};
+use crate::fact::{Exit, FactId, FactKind};
+use crate::message::{PodReport, RuntimeOp};
+use crate::model::{PullPolicy, RestartPolicy};
+use crate::profile::Restart;
+use crate::time::{Span, Time};
+
+impl Pod {
+    /// Does what follows from the state of the slots: pull, start, probe, judge, report. Idempotent.
+    pub(super) fn settle(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) -> Outcome {
+        if self.fate == Fate::Terminating {
+            return self.settle_terminating(hands, cause);
+        }
+        let mut cause = cause;
+        if self.fate == Fate::Live {
+            cause = self.settle_images(hands, cause);
+            self.start_next(hands, cause);
+            self.arm_probes(hands, cause);
+        }
+        let cause = self.settle_ready(hands, cause);
+        self.settle_report(hands, cause);
+        Outcome::Stays
+    }
+
+    /// Reports the pod's state if it differs from what was reported last.
+    pub(super) fn settle_report(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
+        let template = hands.template(self.template);
+        let Some(state) = self.state(template, pod::gated(hands.profile())) else { return };
+        if self.reported != Some(state) {
+            self.reported = Some(state);
+            hands.report(cause, self.id, state);
+        }
+    }
+
+    /// Records a change of readiness. Returns the newest cause.
+    fn settle_ready(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) -> FactId {
+        let ready = self.is_ready(hands.template(self.template), pod::gated(hands.profile()));
+        if ready == self.ready {
+            return cause;
+        }
+        self.ready = ready;
+        let pod = self.id;
+        hands.record(cause, if ready { FactKind::AgentReady { pod } } else { FactKind::AgentUnready { pod } })
+    }
+
+    /// Starts what may start now.
+    fn start_next(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
+        if !self.pulled || self.fate != Fate::Live {
+            return;
+        }
+        let mains = hands.template(self.template).containers.len();
+        let done = |slot: usize, pod: &Self| pod.slots[slot].state == State::Ended { success: true };
+        match (mains..self.slots.len()).find(|&slot| !done(slot, self)) {
+            Some(init) => self.start(init, hands, cause),
+            None => (0..mains).for_each(|main| self.start(main, hands, cause)),
+        }
+    }
+
+    fn start(&mut self, slot: usize, hands: &mut Hands<'_, '_>, cause: FactId) {
+        let this = &mut self.slots[slot];
+        if this.state != State::Idle || this.image != ImageState::Present {
+            return;
+        }
+        this.state = State::Starting;
+        self.begun = true;
+        let container = pod::reference(hands.template(self.template), slot);
+        hands.runtime(cause, RuntimeOp::Start { pod: self.id, template: self.template, container });
+    }
+
+    /// The agent notices that a container runs since `at`. Returns the fact.
+    pub(super) fn started(&mut self, slot: usize, hands: &mut Hands<'_, '_>, cause: FactId, at: Time) -> FactId {
+        let this = &mut self.slots[slot];
+        if this.state != State::Starting {
+            return cause;
+        }
+        this.state = State::Running;
+        this.started = at;
+        this.probes = [ProbeSlot::default(); 3];
+        let kind = FactKind::ContainerStarted { pod: self.id, container: slot as u8, restarts: this.restarts };
+        let cause = self.record_main(slot, hands, cause, kind);
+        if self.fate != Fate::Live {
+            self.stop(slot, hands, cause, self.until);
+        }
+        cause
+    }
+
+    /// The agent notices that a container ended. Returns the newest fact.
+    pub(super) fn exited(&mut self, slot: usize, hands: &mut Hands<'_, '_>, seen: Exited) -> FactId {
+        if !self.slots[slot].busy() {
+            return seen.cause;
+        }
+        let kind = FactKind::ContainerExited { pod: self.id, container: slot as u8, why: seen.why };
+        let cause = self.record_main(slot, hands, seen.cause, kind);
+        let success = seen.why == Exit::Completed;
+        let again = self.wants_restart(slot, hands, success);
+        let this = &mut self.slots[slot];
+        let ran = if this.state == State::Starting { Span::ZERO } else { seen.at.since(this.started) };
+        this.state = State::Ended { success };
+        this.stamp = 0;
+        this.probes = [ProbeSlot::default(); 3];
+        match hands.profile().restart {
+            _ if self.fate != Fate::Live => {}
+            Restart::InPlace { initial, max, reset } if again => {
+                let crashes = if ran >= reset { 0 } else { this.crashes };
+                let wait = if crashes == 0 { Span::ZERO } else { doubled(initial, crashes - 1, max) };
+                this.crashes = crashes.saturating_add(1);
+                return self.restart(slot, hands, Exited { cause, ..seen }, wait);
+            }
+            Restart::Replace { .. } if again || !success => self.end(hands, cause, success),
+            Restart::InPlace { .. } | Restart::Replace { .. } => {}
+        }
+        cause
+    }
+
+    /// Records a start or an exit of a main container. Those of init containers are no facts: who counts running
+    /// replicas by them would count preparations. Their failures show as crash loops.
+    fn record_main(&self, slot: usize, hands: &mut Hands<'_, '_>, cause: FactId, kind: FactKind) -> FactId {
+        let main = slot < hands.template(self.template).containers.len();
+        if main { hands.record(cause, kind) } else { cause }
+    }
+
+    fn wants_restart(&self, slot: usize, hands: &Hands<'_, '_>, success: bool) -> bool {
+        let template = hands.template(self.template);
+        let init = slot >= template.containers.len();
+        match template.restart {
+            RestartPolicy::Always => !(init && success),
+            RestartPolicy::OnFailure => !success,
+            RestartPolicy::Never => false,
+        }
+    }
+
+    /// Starts a container again, `wait` after its exit. Returns the newest fact.
+    fn restart(&mut self, slot: usize, hands: &mut Hands<'_, '_>, exit: Exited, wait: Span) -> FactId {
+        let (pod, cause) = (self.id, exit.cause);
+        let this = &mut self.slots[slot];
+        this.restarts += 1;
+        if pod::container(hands.template(self.template), slot).pull == PullPolicy::Always {
+            this.image = ImageState::Missing;
+        }
+        if wait.is_zero() {
+            this.state = State::Idle;
+            return cause;
+        }
+        this.state = State::Waiting;
+        let cause = hands.record(cause, FactKind::CrashLoop { pod, container: slot as u8, wait });
+        let when = (exit.at + wait).max(hands.now());
+        this.stamp = hands.timer(when, cause, Due::Restart { pod, slot: slot as u8 });
+        cause
+    }
+
+    /// Whether a timer is still waited for.
+    pub(super) fn expects(&self, timer: AgentTimer) -> bool {
+        let stamp = match timer.due {
+            Due::Pull { .. } => self.pull_stamp,
+            Due::Restart { slot, .. } => self.slots[usize::from(slot)].stamp,
+            Due::Threshold { slot, role, .. } => self.slots[usize::from(slot)].probes[role as usize].stamp,
+            Due::Relist | Due::Outbox | Due::Images => unreachable!("these are the agent's own timers"),
+        };
+        stamp == timer.stamp
+    }
+
+    /// A timer that is waited for comes due. Returns the newest fact.
+    pub(super) fn due(&mut self, hands: &mut Hands<'_, '_>, cause: FactId, due: Due) -> FactId {
+        match due {
+            Due::Pull { .. } => self.pull_stamp = 0,
+            Due::Restart { slot, .. } => {
+                self.slots[usize::from(slot)].stamp = 0;
+                self.slots[usize::from(slot)].state = State::Idle;
+            }
+            Due::Threshold { slot, role, .. } => return self.judged(ProbeId { slot: slot.into(), role }, hands, cause),
+            Due::Relist | Due::Outbox | Due::Images => unreachable!("these are the agent's own timers"),
+        }
+        cause
+    }
+
+    /// Tells the control plane everything again, as after a reconnection.
+    pub(super) fn report_again(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
+        if let Some(state) = self.reported.filter(|_| self.fate != Fate::Terminating) {
+            hands.report(cause, self.id, state);
+        }
+    }
+
+    /// The pod's last word.
+    pub(super) fn report_terminated(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
+        hands.report(cause, self.id, PodReport::Terminated);
+    }
+}
+
+/// An exit that the agent notices now.
+#[derive(Clone, Copy)]
+pub(super) struct Exited {
+    /// When it really happened: back-off counts from there.
+    pub(super) at: Time,
+    pub(super) cause: FactId,
+    pub(super) why: Exit,
+}
+
+/// `first` doubled `times` times, at most `max`.
+pub(super) fn doubled(first: Span, times: u8, max: Span) -> Span {
+    first.times(1u64 << times.min(40)).min(max)
+}

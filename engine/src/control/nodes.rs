@@ -1,0 +1,341 @@
+//! Node health: silence becomes a suspicion, a suspicion closes the node, and only then, at a limited rate, evicts.
+//!
+//! Sources: kubernetes/kubernetes:pkg/controller/nodelifecycle/node_lifecycle_controller.go and
+//! pkg/controller/tainteviction/taint_eviction.go; moby/swarmkit:manager/dispatcher. Start at [`Control::heartbeats`].
+
+use std::collections::BTreeSet;
+
+use crate::control::{Alarm, Control, Cx, PodPhase, Write};
+use crate::fact::{Client, Deletion, FactId, FactKind, ZoneState};
+use crate::ids::{NodeId, PodId, ZoneId};
+use crate::message::Beats;
+use crate::model::{Taint, TaintEffect};
+use crate::profile::{Eviction, Grace, TaintEviction};
+use crate::rng::Purpose;
+use crate::scheduler::NodeState;
+use crate::time::{Span, Time};
+
+/// Unhealthy nodes that a zone needs before it can count as partially disrupted.
+/// Source: kubernetes/kubernetes:pkg/controller/nodelifecycle/node_lifecycle_controller.go, `ComputeZoneState`.
+const PARTIAL_MIN_UNHEALTHY: u32 = 3;
+
+impl Control {
+    /// A node is part of the cluster; it has to report within the start-up grace.
+    pub(super) fn node_registered(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        cx.facts.record(cx.now, FactId::NONE, FactKind::NodeRegistered { node });
+        let expiry = self.on_grid(cx.now + self.profile.detection.startup_grace);
+        cx.timers.set(expiry, FactId::NONE, Alarm::Monitor { node, stamp: self.nodes[node].stamp });
+    }
+
+    /// News about a node's heartbeats.
+    pub(super) fn heartbeats(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, beats: Beats) {
+        let row = &mut self.nodes[node];
+        if !row.healthy && matches!(beats, Beats::Ceased { .. }) {
+            return; // It is known to be silent; what was planned for it stays planned.
+        }
+        row.heard = true;
+        row.stamp = row.stamp.wrapping_add(1);
+        match beats {
+            Beats::Steady | Beats::Once => row.last_heard = cx.now,
+            Beats::Ceased { last } => {
+                row.last_heard = last;
+                row.cause = cause;
+            }
+        }
+        let (healthy, stamp, last) = (row.healthy, row.stamp, row.last_heard);
+        if beats != Beats::Steady {
+            let expiry = self.expiry(node, last).max(cx.now);
+            cx.timers.set(expiry, cause, Alarm::Monitor { node, stamp });
+        }
+        if !healthy && !matches!(beats, Beats::Ceased { .. }) {
+            self.node_recovered(cx, cause, node);
+        }
+    }
+
+    /// When a node that was last heard at `last` is found silent for too long.
+    fn expiry(&self, node: NodeId, last: Time) -> Time {
+        let detection = &self.profile.detection;
+        match detection.grace {
+            // The monitor counts from the pass in which it first saw the newest heartbeat, by its own clock.
+            Grace::Fixed(grace) => self.on_grid(self.on_grid(last) + grace),
+            Grace::Periods(n) => {
+                let mut luck = self.streams.stream(Purpose::Heartbeat, node.0 ^ self.nodes[node].stamp << 20);
+                let low = detection.heartbeat - detection.heartbeat_jitter;
+                let period = luck.span(low, detection.heartbeat + detection.heartbeat_jitter);
+                self.on_grid(last + period.times(u64::from(n)))
+            }
+        }
+    }
+
+    /// The first pass of the monitor at or after `at`.
+    fn on_grid(&self, at: Time) -> Time {
+        at.next_tick(self.profile.detection.monitor_period, self.monitor_phase)
+    }
+
+    /// The monitor finds a node silent, unless it was heard in the meantime.
+    pub(super) fn monitor(&mut self, cx: &mut Cx<'_>, node: NodeId, stamp: u32) {
+        let row = &mut self.nodes[node];
+        if row.stamp != stamp || !row.healthy {
+            return;
+        }
+        row.healthy = false;
+        let (cause, last_heard) = (row.cause, row.last_heard);
+        let fact = cx.facts.record(cx.now, cause, FactKind::NodeUnhealthy { node, last_heard });
+        self.nodes[node].unhealthy_fact = fact;
+        self.write(cx, Client::NodeHealth, fact, Write::NodeTaint { node });
+        self.zones[self.catalog.nodes[node].zone].unhealthy += 1;
+        self.rate_zones(cx, fact);
+        match &self.profile.eviction {
+            Eviction::Taints(policy) => {
+                let queued = cx.now + policy.taint_delay;
+                cx.timers.set(queued, fact, Alarm::QueueEviction { node, stamp });
+                if self.profile.discovery.unready_on_unhealthy_node {
+                    self.mark_pods_unready(cx, fact, node);
+                }
+            }
+            Eviction::AtOnce => self.delete_pods_of(cx, (Client::Eviction, fact), node, Deletion::NodeLost),
+        }
+    }
+
+    fn mark_pods_unready(&mut self, cx: &mut Cx<'_>, fact: FactId, node: NodeId) {
+        for pod in self.nodes[node].pods.clone() {
+            if self.pods[pod].phase == PodPhase::Ready {
+                self.write(cx, Client::NodeHealth, fact, Write::MarkUnready { pod, node });
+            }
+        }
+    }
+
+    /// Deletes all pods bound to a node.
+    pub(super) fn delete_pods_of(&mut self, cx: &mut Cx<'_>, by: (Client, FactId), node: NodeId, why: Deletion) {
+        for pod in self.nodes[node].pods.clone() {
+            self.delete_pod(cx, by, (pod, why, None));
+        }
+    }
+
+    /// A silent node reports again.
+    fn node_recovered(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        let row = &mut self.nodes[node];
+        row.healthy = true;
+        row.cause = FactId::NONE;
+        let (stamp, evicting) = (row.stamp, row.evicting);
+        let fact = cx.facts.record(cx.now, cause, FactKind::NodeHealthy { node });
+        self.write(cx, Client::NodeHealth, fact, Write::NodeTaint { node });
+        self.zones[self.catalog.nodes[node].zone].unhealthy -= 1;
+        if let (Eviction::Taints(policy), true) = (&self.profile.eviction, evicting) {
+            let at = cx.now.next_tick(policy.recovery_period, self.monitor_phase);
+            cx.timers.set(at, fact, Alarm::CancelEviction { node, stamp });
+        }
+        self.rate_zones(cx, fact);
+    }
+
+    /// The store has the taint of an unhealthy node, or its removal: new pods avoid it, or may come.
+    pub(super) fn node_tainted(&mut self, cx: &mut Cx<'_>, _cause: FactId, node: NodeId) {
+        self.nodes[node].closed = !self.nodes[node].healthy;
+        self.show_node_to_scheduler(node);
+        self.node_changed_for_queue(cx);
+    }
+
+    /// Tells the scheduler what it may know of a node.
+    pub(super) fn show_node_to_scheduler(&mut self, node: NodeId) {
+        let (spec, known) = (&self.catalog.nodes[node], &self.catalog.known);
+        let row = &self.nodes[node];
+        let mut taints = spec.taints.clone();
+        let mark = |key, effect| Taint { key, value: known.empty, effect };
+        if row.closed {
+            taints.push(mark(known.unreachable, TaintEffect::NoSchedule));
+        }
+        if row.evicting {
+            taints.push(mark(known.unreachable, TaintEffect::NoExecute));
+        }
+        if row.cordoned {
+            taints.push(mark(known.unschedulable, TaintEffect::NoSchedule));
+        }
+        let state = NodeState { taints, unschedulable: row.cordoned };
+        self.scheduling.scheduler.set_node(node, state);
+    }
+
+    // Zones and the limiter of evictions.
+
+    /// Recomputes each zone's state and the rate at which its nodes are tainted.
+    fn rate_zones(&mut self, cx: &mut Cx<'_>, cause: FactId) {
+        let profile = std::sync::Arc::clone(&self.profile);
+        let Eviction::Taints(policy) = &profile.eviction else { return };
+        let was_all_full = self.all_full();
+        for zone in self.catalog.zones.ids() {
+            let state = zone_state(&self.zones[zone], policy);
+            if state != self.zones[zone].state {
+                self.zones[zone].state = state;
+                cx.facts.record(cx.now, cause, FactKind::ZoneDisruption { zone, state });
+            }
+        }
+        let all_full = self.all_full();
+        for zone in self.catalog.zones.ids() {
+            let row = &self.zones[zone];
+            let rate = match row.state {
+                ZoneState::Normal => policy.rate,
+                ZoneState::Partial if row.nodes > policy.large_zone => policy.secondary_rate,
+                ZoneState::Partial => 0,
+                ZoneState::Full if all_full => 0,
+                ZoneState::Full => policy.rate,
+            };
+            self.set_rate(cx, zone, rate);
+        }
+        match (was_all_full, all_full) {
+            (false, true) => self.call_off_all_evictions(cx, cause),
+            (true, false) => self.queue_all_unhealthy(cx, cause),
+            _ => {}
+        }
+    }
+
+    fn all_full(&self) -> bool {
+        self.zones.rows().iter().all(|z| z.state == ZoneState::Full || z.nodes == 0)
+    }
+
+    /// Swaps a zone's limiter. A bucket that was empty stays empty.
+    /// Source: kubernetes/kubernetes:pkg/controller/nodelifecycle/scheduler/rate_limited_queue.go, `SwapLimiter`.
+    fn set_rate(&mut self, cx: &mut Cx<'_>, zone: ZoneId, rate: u32) {
+        let row = &mut self.zones[zone];
+        if row.rate == rate {
+            return;
+        }
+        let drained = row.token_at > cx.now;
+        row.rate = rate;
+        row.token_at = if drained { cx.now + interval(rate) } else { cx.now };
+        self.arm_eviction(cx, zone);
+    }
+
+    /// The whole cluster is silent: the fault is more likely here, so nobody is evicted.
+    fn call_off_all_evictions(&mut self, cx: &mut Cx<'_>, cause: FactId) {
+        for zone in self.catalog.zones.ids() {
+            self.zones[zone].queue.clear();
+        }
+        for node in self.catalog.nodes.ids() {
+            let stamp = self.nodes[node].stamp;
+            self.cancel_eviction(cx, cause, node, stamp);
+        }
+    }
+
+    /// The first node is back: the others are judged again from now on.
+    fn queue_all_unhealthy(&mut self, cx: &mut Cx<'_>, cause: FactId) {
+        for node in self.catalog.nodes.ids() {
+            let row = &self.nodes[node];
+            if !row.healthy {
+                let at = self.on_grid(cx.now + Span::from_nanos(1));
+                cx.timers.set(at, cause, Alarm::QueueEviction { node, stamp: row.stamp });
+            }
+        }
+    }
+
+    /// A node that is still unhealthy waits for its eviction taint.
+    pub(super) fn queue_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, stamp: u32) {
+        let row = &self.nodes[node];
+        if row.stamp != stamp || row.healthy || row.evicting || self.all_full() {
+            return;
+        }
+        let zone = self.catalog.nodes[node].zone;
+        self.zones[zone].queue.push_back((node, stamp, cause));
+        self.arm_eviction(cx, zone);
+    }
+
+    fn arm_eviction(&mut self, cx: &mut Cx<'_>, zone: ZoneId) {
+        let row = &mut self.zones[zone];
+        if row.armed || row.queue.is_empty() || row.rate == 0 {
+            return;
+        }
+        row.armed = true;
+        cx.timers.set(row.token_at.max(cx.now), FactId::NONE, Alarm::EvictNext(zone));
+    }
+
+    /// Taints the zone's next node, if its limiter lets it.
+    pub(super) fn evict_next(&mut self, cx: &mut Cx<'_>, zone: ZoneId) {
+        self.zones[zone].armed = false;
+        while self.zones[zone].rate > 0 && self.zones[zone].token_at <= cx.now {
+            let Some((node, stamp, cause)) = self.zones[zone].queue.pop_front() else { break };
+            if self.nodes[node].stamp != stamp || self.nodes[node].evicting {
+                continue;
+            }
+            let row = &mut self.zones[zone];
+            row.token_at = cx.now + interval(row.rate);
+            self.start_evicting(cx, cause, node);
+        }
+        self.arm_eviction(cx, zone);
+    }
+
+    /// A node gets its eviction taint; each pod goes when its toleration ends.
+    fn start_evicting(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        self.nodes[node].evicting = true;
+        let fact = cx.facts.record(cx.now, cause, FactKind::NodeEvicting { node });
+        self.nodes[node].unhealthy_fact = fact;
+        self.show_node_to_scheduler(node);
+        let stamp = self.nodes[node].stamp;
+        let lengths: BTreeSet<Span> = self.nodes[node].pods.iter().filter_map(|&p| self.toleration(p)).collect();
+        for length in lengths {
+            cx.timers.set(cx.now + length, fact, Alarm::TolerationOver { node, stamp, length });
+        }
+    }
+
+    /// A pod that was bound to a node that is being evicted tolerates that from now on.
+    pub(super) fn tolerate_from_now(&mut self, cx: &mut Cx<'_>, pod: PodId, node: NodeId) {
+        let row = &self.nodes[node];
+        if let (true, Some(length)) = (row.evicting, self.toleration(pod)) {
+            let alarm = Alarm::TolerationOver { node, stamp: row.stamp, length };
+            cx.timers.set(cx.now + length, row.unhealthy_fact, alarm);
+        }
+    }
+
+    /// How long a pod tolerates an unreachable node; `None`: for ever.
+    fn toleration(&self, pod: PodId) -> Option<Span> {
+        let Eviction::Taints(policy) = &self.profile.eviction else { return Some(Span::ZERO) };
+        let known = &self.catalog.known;
+        let taint = Taint { key: known.unreachable, value: known.empty, effect: TaintEffect::NoExecute };
+        let tolerations = &self.catalog.templates[self.pods[pod].template].tolerations;
+        let mut matching = tolerations.iter().filter(|t| t.tolerates(&taint)).peekable();
+        if matching.peek().is_none() {
+            return Some(policy.default_toleration);
+        }
+        matching.filter_map(|t| t.seconds).min()
+    }
+
+    /// Pods whose toleration of this length has ended are deleted.
+    pub(super) fn toleration_over(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (NodeId, u32, Span)) {
+        let (node, stamp, length) = what;
+        if self.nodes[node].stamp != stamp || !self.nodes[node].evicting {
+            return;
+        }
+        for pod in self.nodes[node].pods.clone() {
+            if self.toleration(pod) == Some(length) {
+                self.delete_pod(cx, (Client::Eviction, cause), (pod, Deletion::NodeLost, None));
+            }
+        }
+    }
+
+    /// A recovered node loses its eviction taint; deletions that were asked for stay.
+    pub(super) fn cancel_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, stamp: u32) {
+        let row = &mut self.nodes[node];
+        if row.stamp != stamp || !row.evicting {
+            return;
+        }
+        row.evicting = false;
+        cx.facts.record(cx.now, cause, FactKind::NodeEvictionCancelled { node });
+        self.show_node_to_scheduler(node);
+        self.node_changed_for_queue(cx);
+    }
+}
+
+fn zone_state(zone: &super::tables::ZoneRow, policy: &TaintEviction) -> ZoneState {
+    let (nodes, unhealthy) = (u64::from(zone.nodes), u64::from(zone.unhealthy));
+    if unhealthy > 0 && unhealthy == nodes {
+        ZoneState::Full
+    } else if zone.unhealthy >= PARTIAL_MIN_UNHEALTHY
+        && unhealthy * 1000 >= nodes * u64::from(policy.unhealthy_threshold)
+    {
+        ZoneState::Partial
+    } else {
+        ZoneState::Normal
+    }
+}
+
+/// Time between two taints at a rate in nodes per 1,000 s.
+fn interval(rate: u32) -> Span {
+    if rate == 0 { Span::MAX } else { Span::from_nanos(1_000_000_000_000 / u64::from(rate)) }
+}

@@ -1,0 +1,197 @@
+//! What people do to a cluster: apply, scale, deploy, undo, drain.
+
+use crate::control::tables::{RevisionRow, RolloutRow, Tally};
+use crate::control::{Control, Cx};
+use crate::fact::{Client, Deletion, FactId, FactKind};
+use crate::ids::{NodeId, RevisionId, TemplateId, WorkloadId};
+use crate::message::Operation;
+use crate::time::Span;
+
+use std::collections::VecDeque;
+
+impl Control {
+    /// Carries out an operator's command.
+    pub(super) fn operate(&mut self, cx: &mut Cx<'_>, cause: FactId, operation: Operation) {
+        match operation {
+            Operation::Apply { workload } => self.apply(cx, cause, workload),
+            Operation::Delete { workload } => self.remove_workload(cx, cause, workload),
+            Operation::Scale { workload, replicas } => self.scale(cx, cause, workload, replicas),
+            Operation::Deploy { workload, template } => self.deploy(cx, cause, workload, template),
+            Operation::Undo { workload } => self.undo(cx, cause, workload),
+            Operation::Pause { workload } => self.pause(cx, cause, workload),
+            Operation::Resume { workload } => self.resume(cx, cause, workload),
+            Operation::Cordon { nodes } => self.cordon(cx, cause, &nodes),
+            Operation::Uncordon { nodes } => self.uncordon(cx, cause, &nodes),
+            Operation::Drain { nodes } => self.drain(cx, cause, &nodes),
+            Operation::DeletePods { pods, grace } => {
+                for pod in pods {
+                    if pod < self.pods.next_id() {
+                        self.delete_pod(cx, (Client::Operator, cause), (pod, Deletion::Operator, grace));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Creates a workload of the catalog, unless it exists.
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+        if self.workloads[workload].exists {
+            return;
+        }
+        let spec = &self.catalog.workloads[workload];
+        let (replicas, template) = (spec.replicas, spec.template);
+        let fact = cx.facts.record(cx.now, cause, FactKind::WorkloadCreated { workload });
+        let row = &mut self.workloads[workload];
+        row.exists = true;
+        row.desired = replicas;
+        row.scaled_for = replicas;
+        row.cause = fact;
+        let revision = self.revision_of(cx, fact, workload, template);
+        self.workloads[workload].current = Some(revision);
+        self.plan_workload(cx, workload, fact);
+    }
+
+    fn remove_workload(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+        let row = &mut self.workloads[workload];
+        if !std::mem::take(&mut row.exists) {
+            return;
+        }
+        row.rollout = None;
+        row.slots = None;
+        let fact = cx.facts.record(cx.now, cause, FactKind::WorkloadDeleted { workload });
+        self.delete_all_replicas(cx, fact, workload);
+    }
+
+    fn scale(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId, replicas: u32) {
+        let row = &mut self.workloads[workload];
+        if !row.exists || row.desired == replicas {
+            return;
+        }
+        let from = std::mem::replace(&mut row.desired, replicas);
+        row.cause = cx.facts.record(cx.now, cause, FactKind::Scaled { workload, from, to: replicas });
+        let fact = row.cause;
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// Rolls out a template. One that is current already changes nothing.
+    pub(super) fn deploy(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId, template: TemplateId) {
+        let row = &self.workloads[workload];
+        let current = row.current.map(|r| self.revisions[r].template);
+        if !row.exists || current == Some(template) {
+            return;
+        }
+        let revision = self.revision_of(cx, cause, workload, template);
+        let fact = cx.facts.record(cx.now, cause, FactKind::RolloutStarted { workload, revision });
+        let row = &mut self.workloads[workload];
+        let former = row.current.replace(revision);
+        row.cause = fact;
+        row.rollout = Some(RolloutRow {
+            revision,
+            fact,
+            counts: (0, u32::MAX, 0),
+            progress_at: cx.now,
+            stalled: false,
+            fresh: self.revisions[revision].wanted == 0,
+        });
+        self.begin_slot_update(workload, former);
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// Goes back to the revision before, if there is one.
+    pub(super) fn undo(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+        let row = &self.workloads[workload];
+        let others = row.revisions.iter().copied().filter(|&r| Some(r) != row.current);
+        let Some(revision) = others.max_by_key(|&r| self.revisions[r].number) else { return };
+        let fact = cx.facts.record(cx.now, cause, FactKind::RolloutUndone { workload, revision });
+        let template = self.revisions[revision].template;
+        self.deploy(cx, fact, workload, template);
+    }
+
+    pub(super) fn pause(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+        if !std::mem::replace(&mut self.workloads[workload].paused, true) {
+            cx.facts.record(cx.now, cause, FactKind::RolloutPaused { workload });
+        }
+    }
+
+    fn resume(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+        let row = &mut self.workloads[workload];
+        if std::mem::take(&mut row.paused) {
+            if let Some(rollout) = &mut row.rollout {
+                // Time spent paused does not count against the progress deadline.
+                rollout.progress_at = cx.now;
+            }
+            let fact = cx.facts.record(cx.now, cause, FactKind::RolloutResumed { workload });
+            self.plan_workload(cx, workload, fact);
+        }
+    }
+
+    /// The revision of a template: an old one gets the newest number, a new one is created.
+    fn revision_of(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cause: FactId,
+        workload: WorkloadId,
+        template: TemplateId,
+    ) -> RevisionId {
+        let known = &self.workloads[workload].revisions;
+        let number = known.iter().map(|&r| self.revisions[r].number).max().unwrap_or(0) + 1;
+        if let Some(&old) = known.iter().find(|&&r| self.revisions[r].template == template) {
+            self.revisions[old].number = number;
+            return old;
+        }
+        let revision = self.revisions.push(RevisionRow {
+            workload,
+            template,
+            number,
+            wanted: 0,
+            pods: Vec::new(),
+            losses: VecDeque::new(),
+            wanted_fact: cause,
+            creating: 0,
+            to_create: 0,
+            batch: 1,
+            deleting: 0,
+            sync_planned: false,
+            scaling: false,
+            tally: Tally::default(),
+        });
+        cx.facts.record(cx.now, cause, FactKind::RevisionCreated { workload, revision });
+        self.workloads[workload].revisions.push(revision);
+        revision
+    }
+
+    fn cordon(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
+        for &node in nodes {
+            if !std::mem::replace(&mut self.nodes[node].cordoned, true) {
+                cx.facts.record(cx.now, cause, FactKind::NodeCordoned { node });
+                self.show_node_to_scheduler(node);
+            }
+        }
+    }
+
+    fn uncordon(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
+        for &node in nodes {
+            if std::mem::take(&mut self.nodes[node].cordoned) {
+                cx.facts.record(cx.now, cause, FactKind::NodeUncordoned { node });
+                self.show_node_to_scheduler(node);
+                self.node_changed_for_queue(cx);
+            }
+        }
+    }
+
+    fn drain(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
+        self.cordon(cx, cause, nodes);
+        for &node in nodes {
+            self.delete_pods_of(cx, (Client::Operator, cause), node, Deletion::Drained);
+        }
+    }
+
+    /// Time after which a rollout without progress is reported as stalled; `None`: never.
+    pub(super) fn progress_deadline(&self, workload: WorkloadId) -> Option<Span> {
+        let declared = self.catalog.workloads[workload].progress_deadline;
+        match &self.profile.rollout {
+            crate::profile::Rollout::Surge { progress_deadline, .. } => Some(declared.unwrap_or(*progress_deadline)),
+            crate::profile::Rollout::Slots(_) => None,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Life of a pod in the store: created, bound, assigned, reported, deleted.
+
+use crate::control::tables::{Loss, Membership, PodRow};
+use crate::control::{Alarm, Control, Cx, PodPhase, Write};
+use crate::fact::{Client, Deletion, FactId, FactKind};
+use crate::ids::{NodeId, PodId, RevisionId};
+use crate::message::{Address, Message, PodReport};
+use crate::model::WorkloadKind;
+use crate::rollout::slots::SlotEvent;
+use crate::time::{Span, Time};
+
+impl Control {
+    /// The store has a new replica.
+    pub(super) fn pod_created(&mut self, cx: &mut Cx<'_>, cause: FactId, revision: RevisionId, how: (Time, u32)) {
+        let row = &self.revisions[revision];
+        let (workload, template) = (row.workload, row.template);
+        let (not_before, slot) = (how.0, self.slot_for(workload, how.1));
+        let pod = self.pods.next_id();
+        let fact = cx.facts.record(cx.now, cause, FactKind::PodCreated { pod, workload, revision });
+        self.pods.push(PodRow {
+            template,
+            workload,
+            revision,
+            node: None,
+            assumed: None,
+            phase: PodPhase::Queued,
+            deleting: None,
+            gone: false,
+            created: cx.now,
+            not_before,
+            ready_since: Time::MAX,
+            restarts: 0,
+            last_fact: fact,
+            delete_sent: false,
+            slot,
+        });
+        let row = &mut self.revisions[revision];
+        row.pods.push(pod);
+        row.tally.active += 1;
+        cx.timers.set(cx.now + self.profile.control.watch_lag, fact, Alarm::PodSeen(pod));
+        self.slot_created(cx, pod);
+        self.creation_done(cx, revision);
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// The store has the scheduler's choice.
+    pub(super) fn pod_bound(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, node: NodeId) {
+        let row = &mut self.pods[pod];
+        if row.gone || row.deleting.is_some() {
+            return; // Deleted while the binding was on its way; its place was given back then.
+        }
+        row.node = Some(node);
+        row.phase = PodPhase::Starting;
+        let fact = cx.facts.record(cx.now, cause, FactKind::PodBound { pod, node });
+        row.last_fact = fact;
+        let seen = cx.now + self.profile.control.watch_lag;
+        if row.not_before < Time::MAX {
+            cx.timers.set(seen.max(row.not_before), fact, Alarm::Assign(pod));
+        }
+        self.nodes[node].pods.push(pod);
+        self.tolerate_from_now(cx, pod, node);
+    }
+
+    /// The agent of a pod's node learns what the store has of it.
+    pub(super) fn assign(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        let row = &self.pods[pod];
+        let Some(node) = row.node else { return };
+        let (cause, template) = (row.last_fact, row.template);
+        match row.deleting {
+            Some(grace) if !row.gone => cx.tell(node, cause, Message::Terminate { pod, grace }),
+            None if !row.gone => cx.tell(node, cause, Message::Assign { pod, template }),
+            _ => {}
+        }
+    }
+
+    /// Asks for a pod's deletion, unless that was done already.
+    pub(super) fn delete_pod(&mut self, cx: &mut Cx<'_>, by: (Client, FactId), what: (PodId, Deletion, Option<Span>)) {
+        let (pod, why, grace) = what;
+        let row = &mut self.pods[pod];
+        if row.gone || row.deleting.is_some() || row.delete_sent {
+            return;
+        }
+        row.delete_sent = true;
+        self.write(cx, by.0, by.1, Write::DeletePod { pod, why, grace });
+    }
+
+    /// The store has a deletion: the pod no longer counts, and its agent will stop it.
+    pub(super) fn pod_deleting(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (PodId, Deletion, Option<Span>)) {
+        let (pod, why, grace) = what;
+        let default = self.profile.agent.default_grace;
+        let row = &mut self.pods[pod];
+        let (revision, workload) = (row.revision, row.workload);
+        if matches!(why, Deletion::ScaledDown | Deletion::RolledOut) {
+            let revision = &mut self.revisions[revision];
+            revision.deleting = revision.deleting.saturating_sub(1);
+        }
+        if row.gone || row.deleting.is_some() {
+            return;
+        }
+        let was_active = row.active();
+        let grace = grace.or(self.catalog.templates[row.template].grace).unwrap_or(default);
+        self.change(pod, |row| row.deleting = Some(grace));
+        let fact = cx.facts.record(cx.now, cause, FactKind::PodDeleting { pod, why });
+        let row = &mut self.pods[pod];
+        row.last_fact = fact;
+        let node = row.node;
+        if was_active {
+            self.replica_lost(cx, (pod, fact), why);
+        }
+        self.endpoint_changed(cx, pod, Membership::Out, fact);
+        if let Some(node) = node {
+            let request = self.request(pod);
+            self.scheduling.scheduler.set_terminating(&request, node);
+            cx.timers.set(cx.now + self.profile.control.watch_lag, fact, Alarm::Assign(pod));
+        } else {
+            self.pod_gone(cx, pod, fact);
+        }
+        self.plan_revision(cx, revision, self.profile.control.watch_lag);
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// A replica does not count any more: its revision's controller will want another.
+    fn replica_lost(&mut self, cx: &mut Cx<'_>, lost: (PodId, FactId), why: Deletion) {
+        let (pod, fact) = lost;
+        let row = &self.pods[pod];
+        if matches!(why, Deletion::ScaledDown | Deletion::RolledOut | Deletion::WorkloadDeleted) {
+            return;
+        }
+        if self.catalog.workloads[row.workload].kind == WorkloadKind::Pod {
+            self.revisions[row.revision].wanted = 0;
+            self.workloads[row.workload].desired = 0;
+            return;
+        }
+        let delay = match why {
+            // A planned move waits for nothing (measured on Swarm: drained tasks are replaced without the restart delay).
+            Deletion::Drained => Span::ZERO,
+            _ => self.profile.replication.replacement_delay,
+        };
+        let loss = Loss { fact, not_before: cx.now + delay, slot: row.slot };
+        let revision = self.replacement_revision(pod);
+        self.revisions[revision].losses.push_back(loss);
+        self.plan_revision(cx, revision, self.profile.control.watch_lag);
+        self.observe_pod(cx, pod, SlotEvent::NewEnded);
+    }
+
+    /// The object is gone: its place is free and nobody shows it any more.
+    pub(super) fn pod_gone(&mut self, cx: &mut Cx<'_>, pod: PodId, cause: FactId) {
+        let fact = cx.facts.record(cx.now, cause, FactKind::PodDeleted { pod });
+        self.pods[pod].last_fact = fact;
+        self.pod_removed(cx, pod);
+    }
+
+    /// Changes a pod and keeps its revision's counts.
+    fn change(&mut self, pod: PodId, change: impl FnOnce(&mut PodRow)) {
+        let row = &mut self.pods[pod];
+        let before = row.tally();
+        change(row);
+        let after = row.tally();
+        let tally = &mut self.revisions[row.revision].tally;
+        tally.active = tally.active + after.active - before.active;
+        tally.ready = tally.ready + after.ready - before.ready;
+        tally.terminating = tally.terminating + after.terminating - before.terminating;
+    }
+
+    /// Takes a pod out of every table and frees its place.
+    fn pod_removed(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        self.change(pod, |row| row.gone = true);
+        let row = &self.pods[pod];
+        let (node, assumed, revision, workload) = (row.node, row.assumed, row.revision, row.workload);
+        let fact = row.last_fact;
+        let siblings = &mut self.revisions[revision].pods;
+        if let Ok(i) = siblings.binary_search(&pod) {
+            siblings.remove(i); // Ids rise with creation, so the list is sorted.
+        }
+        if let Some(node) = node {
+            self.nodes[node].pods.retain(|&p| p != pod);
+        }
+        self.forget_in_queue(pod);
+        if let Some(node) = assumed.or(node) {
+            self.free_place(cx, pod, node);
+        }
+        self.observe_pod(cx, pod, SlotEvent::OldStopped);
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// A message from an agent.
+    pub(super) fn message(&mut self, cx: &mut Cx<'_>, cause: FactId, from: Address, message: Message) {
+        let Address::Agent(node) = from else { return };
+        match message {
+            Message::Hello => self.hello(cx, cause, node),
+            Message::Status { pod, state } => {
+                let write = Write::Report { pod, node, report: state };
+                self.write(cx, Client::Agent, cause, write);
+            }
+            Message::HasImage { image } => self.scheduling.scheduler.add_image(node, image),
+            // Only agents receive these.
+            Message::Assign { .. } | Message::Terminate { .. } | Message::Snapshot { .. } => {}
+        }
+    }
+
+    /// An agent starts or is back: it gets everything that it should run.
+    fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now;
+        let pods = self.nodes[node].pods.iter().filter(due);
+        let snapshot = pods.map(|&pod| (pod, self.pods[pod].template, self.pods[pod].deleting)).collect();
+        cx.tell(node, cause, Message::Snapshot { pods: snapshot });
+    }
+
+    /// The store has an agent's report.
+    pub(super) fn pod_reported(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (PodId, NodeId, PodReport)) {
+        let (pod, node, report) = what;
+        let row = &self.pods[pod];
+        if row.gone || row.node != Some(node) {
+            return;
+        }
+        match report {
+            PodReport::Starting => self.set_phase(cx, cause, pod, PodPhase::Starting),
+            PodReport::Running { ready: true } => self.set_phase(cx, cause, pod, PodPhase::Ready),
+            PodReport::Running { ready: false } => self.set_phase(cx, cause, pod, PodPhase::Running),
+            PodReport::Failing => self.set_phase(cx, cause, pod, PodPhase::Failing),
+            PodReport::Finished { success } => self.pod_finished(cx, cause, pod, success),
+            PodReport::Terminated if row.deleting.is_some() => self.pod_gone(cx, pod, cause),
+            // The agent lost a pod that it should run: the next snapshot brings it back.
+            PodReport::Terminated => {}
+        }
+    }
+
+    /// A pod's phase changes, and with it readiness, endpoints and rollouts.
+    fn set_phase(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, phase: PodPhase) {
+        let was_ready = self.pods[pod].phase == PodPhase::Ready;
+        let is_ready = phase == PodPhase::Ready;
+        self.change(pod, |row| row.phase = phase);
+        if phase == PodPhase::Failing {
+            self.pods[pod].restarts += 1;
+        }
+        let row = &mut self.pods[pod];
+        let fact = match (was_ready, is_ready) {
+            (false, true) => {
+                row.ready_since = cx.now;
+                cx.facts.record(cx.now, cause, FactKind::PodReady { pod })
+            }
+            (true, false) => {
+                row.ready_since = Time::MAX;
+                cx.facts.record(cx.now, cause, FactKind::PodUnready { pod })
+            }
+            _ => return,
+        };
+        row.last_fact = fact;
+        let workload = row.workload;
+        if row.deleting.is_none() {
+            let membership = if is_ready { Membership::In } else { Membership::Out };
+            self.endpoint_changed(cx, pod, membership, fact);
+        }
+        if is_ready {
+            self.observe_pod(cx, pod, SlotEvent::NewRunning);
+        }
+        self.plan_workload(cx, workload, fact);
+        let min_ready = self.catalog.workloads[workload].min_ready;
+        if is_ready && !min_ready.is_zero() {
+            let available = cx.now + min_ready + self.profile.control.watch_lag;
+            cx.timers.set(available, fact, Alarm::SyncWorkload(workload));
+        }
+    }
+
+    /// The node controller has marked a pod of an unhealthy node as not ready.
+    pub(super) fn pod_marked_unready(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, node: NodeId) {
+        let row = &self.pods[pod];
+        let stale = row.gone || row.node != Some(node) || self.nodes[node].healthy;
+        if !stale && row.phase == PodPhase::Ready {
+            self.set_phase(cx, cause, pod, PodPhase::Running);
+        }
+    }
+
+    /// A pod ended for good.
+    fn pod_finished(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, success: bool) {
+        self.set_phase(cx, cause, pod, PodPhase::Running);
+        let was_active = self.pods[pod].active();
+        self.change(pod, |row| row.phase = PodPhase::Finished);
+        let row = &self.pods[pod];
+        let (node, revision, replaced) = (row.node, row.revision, row.last_fact);
+        let fact = match success {
+            true => replaced,
+            false => cx.facts.record(cx.now, cause, FactKind::PodFailed { pod }),
+        };
+        self.pods[pod].last_fact = fact;
+        if was_active {
+            self.replica_lost(cx, (pod, fact), Deletion::Failed);
+        }
+        if let Some(node) = node {
+            cx.tell(node, fact, Message::Terminate { pod, grace: Span::ZERO });
+        }
+        self.pod_removed(cx, pod);
+        self.plan_revision(cx, revision, self.profile.control.watch_lag);
+    }
+}

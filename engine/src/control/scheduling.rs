@@ -1,0 +1,176 @@
+//! The scheduler's loop: one pod at a time, each decision costs time, each binding a request.
+//!
+//! The scheduler keeps its own picture of the cluster: a pod takes its place there when it is decided on, long before
+//! the store agrees. Start at [`Control::schedule`].
+
+use crate::control::{Alarm, Control, Cx, PodPhase, Write};
+use crate::fact::{Client, FactId, FactKind};
+use crate::ids::{NodeId, PodId};
+use crate::model::Catalog;
+use crate::profile::Profile;
+use crate::rng::{Purpose, Streams};
+use crate::scheduler::queue::{Event, NodeChange, SchedulingQueue};
+use crate::scheduler::{Outcome, Refusal, Request, Scheduler};
+use crate::time::{Span, Time};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Scheduler, queue and what the loop is doing.
+#[derive(Clone)]
+pub(super) struct Scheduling {
+    pub(super) scheduler: Scheduler,
+    queue: SchedulingQueue,
+    /// The present decision is made by then.
+    free_at: Time,
+    /// An alarm is set for this time.
+    armed_at: Option<Time>,
+    /// Last refusal of each pod that waits, so that a fact is recorded only when it changes.
+    refused: BTreeMap<PodId, (u32, u32)>,
+}
+
+impl Scheduling {
+    pub(super) fn new(catalog: &Arc<Catalog>, profile: &Profile, streams: Streams) -> Self {
+        let luck = streams.stream(Purpose::Scheduler, 0);
+        Self {
+            scheduler: Scheduler::new(Arc::clone(catalog), profile.placement.clone(), luck),
+            queue: SchedulingQueue::new(profile.queue.clone()),
+            free_at: Time::ZERO,
+            armed_at: None,
+            refused: BTreeMap::new(),
+        }
+    }
+}
+
+impl Control {
+    /// A pod as the scheduler wants it described.
+    pub(super) fn request(&self, pod: PodId) -> Request {
+        let row = &self.pods[pod];
+        Request { pod, template: row.template, workload: Some(row.workload) }
+    }
+
+    /// The scheduler has seen a new pod.
+    pub(super) fn enqueue(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        let row = &self.pods[pod];
+        if row.gone || row.deleting.is_some() || row.assumed.is_some() {
+            return;
+        }
+        let template = &self.catalog.templates[row.template];
+        let (priority, last) = (template.priority, row.last_fact);
+        if let Some(name) = template.node_name {
+            // Bound by its author: no scheduler is asked. An unknown name leaves it pending for ever, as in the original.
+            let named = self.catalog.nodes.iter().find(|(_, n)| n.name == name).map(|(id, _)| id);
+            if let Some(node) = named {
+                self.take_place(pod, node);
+                self.write(cx, Client::Operator, last, Write::Bind { pod, node });
+            }
+            return;
+        }
+        self.scheduling.queue.add(pod, priority, cx.now);
+        self.wake_scheduler(cx);
+    }
+
+    /// Decides on waiting pods until a decision takes time.
+    pub(super) fn schedule(&mut self, cx: &mut Cx<'_>) {
+        self.scheduling.armed_at = None;
+        self.scheduling.queue.advance(cx.now);
+        if self.scheduling.free_at <= cx.now
+            && let Some(pod) = self.scheduling.queue.pop(cx.now)
+        {
+            self.decide(cx, pod);
+        }
+        self.wake_scheduler(cx);
+    }
+
+    fn decide(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        let request = self.request(pod);
+        let outcome = self.scheduling.scheduler.place(&request);
+        let looked_at = match &outcome {
+            Outcome::Placed { looked_at, .. } => *looked_at,
+            Outcome::Refused(refusal) => refusal.looked_at,
+        };
+        let placement = &self.profile.placement;
+        let cost = placement.decision_cost + placement.decision_cost_per_node.times(u64::from(looked_at));
+        self.scheduling.free_at = cx.now + cost;
+        match outcome {
+            Outcome::Placed { node, .. } => {
+                self.forget_in_queue(pod);
+                self.take_place(pod, node);
+                self.scheduling.queue.on_event(Event::PodAdded, cx.now);
+                let by = (Client::Scheduler, self.pods[pod].last_fact);
+                self.write_at(cx, self.scheduling.free_at, by, Write::Bind { pod, node });
+            }
+            Outcome::Refused(refusal) => self.refuse(cx, pod, &refusal),
+        }
+    }
+
+    fn take_place(&mut self, pod: PodId, node: NodeId) {
+        let request = self.request(pod);
+        self.scheduling.scheduler.charge(&request, node);
+        self.pods[pod].assumed = Some(node);
+    }
+
+    fn refuse(&mut self, cx: &mut Cx<'_>, pod: PodId, refusal: &Refusal) {
+        let counts = (refusal.insufficient_resources, refusal.refused_otherwise);
+        if self.scheduling.refused.insert(pod, counts) != Some(counts) {
+            let (insufficient, refused) = counts;
+            let cause = self.pods[pod].last_fact;
+            let kind = FactKind::PodUnschedulable { pod, insufficient, refused };
+            self.pods[pod].last_fact = cx.facts.record(cx.now, cause, kind);
+        }
+        self.pods[pod].phase = PodPhase::Unschedulable;
+        self.scheduling.queue.refused(pod, refusal.filters(), cx.now);
+    }
+
+    /// Sets the alarm for the next decision or the next thing due in the queue.
+    fn wake_scheduler(&mut self, cx: &mut Cx<'_>) {
+        let state = &mut self.scheduling;
+        let due = if state.queue.is_ready() { Some(cx.now) } else { state.queue.next_wake() };
+        let Some(at) = due.map(|due| due.max(state.free_at).max(cx.now)) else { return };
+        if state.armed_at.is_none_or(|armed| at < armed) {
+            state.armed_at = Some(at);
+            cx.timers.set(at, FactId::NONE, Alarm::Schedule);
+        }
+    }
+
+    /// A pod will never be decided on any more.
+    pub(super) fn forget_in_queue(&mut self, pod: PodId) {
+        self.scheduling.queue.remove(pod);
+        self.scheduling.refused.remove(&pod);
+    }
+
+    /// A pod's place is free again.
+    pub(super) fn free_place(&mut self, cx: &mut Cx<'_>, pod: PodId, node: NodeId) {
+        let request = self.request(pod);
+        self.scheduling.scheduler.release(&request, node);
+        self.pods[pod].assumed = None;
+        self.scheduling.queue.on_event(Event::PodReleased, cx.now);
+        self.wake_scheduler(cx);
+    }
+
+    /// A node opened or closed: pods that were refused may fit now.
+    pub(super) fn node_changed_for_queue(&mut self, cx: &mut Cx<'_>) {
+        let change = NodeChange { taints: true, unschedulable: true, ..NodeChange::default() };
+        self.scheduling.queue.on_event(Event::NodeUpdated(change), cx.now);
+        self.wake_scheduler(cx);
+    }
+
+    /// What a node's pods request together: CPU in thousandths of a core, memory in bytes.
+    pub(super) fn requested_on(&self, node: NodeId) -> (i64, i64) {
+        let mut total = crate::model::Resources::default();
+        for &pod in &self.nodes[node].pods {
+            total.add(&self.catalog.templates[self.pods[pod].template].requests);
+        }
+        (total.cpu.0, total.memory.0)
+    }
+
+    /// True while the scheduler has something that it will decide on without any event.
+    pub(super) fn scheduler_busy(&self) -> bool {
+        self.scheduling.queue.is_ready()
+    }
+
+    /// How long the present decision still takes at `now`.
+    pub(super) fn deciding_for(&self, now: Time) -> Span {
+        self.scheduling.free_at.since(now)
+    }
+}

@@ -1,0 +1,275 @@
+//! Slots: replicas with a number, updated one by one (Swarm services).
+//!
+//! The order of steps is decided by [`crate::rollout::slots`]; this module carries them out and tells it what happened.
+//! A slot whose replica is lost in the middle of an update gets the new version at once. Start at
+//! [`Control::sync_slots`].
+
+use crate::control::tables::{ANY_SLOT, SlotUpdateRow};
+use crate::control::{Alarm, Control, Cx, PodPhase, Write};
+use crate::fact::{Client, Deletion, FactId, FactKind};
+use crate::ids::{PodId, RevisionId, WorkloadId};
+use crate::model::Strategy;
+use crate::profile::{Rollout, SlotUpdate};
+use crate::rng::Purpose;
+use crate::rollout::slots::{Direction, Race, SlotAction, SlotEvent, SlotRollout, Verdict};
+use crate::time::Time;
+
+use std::collections::BTreeSet;
+
+impl Control {
+    fn slot_policy(&self, workload: WorkloadId) -> Option<SlotUpdate> {
+        match (&self.profile.rollout, self.catalog.workloads[workload].strategy) {
+            (_, Strategy::Recreate) => None,
+            (Rollout::Slots(update), _) => Some(*update),
+            _ => None,
+        }
+    }
+
+    /// An update to the workload's current revision begins: slots are taken in random order.
+    pub(super) fn begin_slot_update(&mut self, workload: WorkloadId, former: Option<RevisionId>) {
+        let (Some(_), Some(former)) = (self.slot_policy(workload), former) else { return };
+        let Some(target) = self.workloads[workload].current else { return };
+        // A stream of its own for each update of each workload.
+        let number = self.revisions[target].number;
+        let mut luck = self.streams.stream(Purpose::Rollout, workload.0 ^ number << 20);
+        let mut slots: Vec<u32> = self.replicas_in_slots(workload).filter(|r| r.2 != target).map(|r| r.0).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        luck.shuffle(&mut slots);
+        self.workloads[workload].slots = Some(SlotUpdateRow {
+            rollout: SlotRollout::new(slots),
+            luck,
+            target,
+            former,
+            creating: BTreeSet::new(),
+            start_when_created: BTreeSet::new(),
+            wake_at: None,
+        });
+    }
+
+    /// Slot, pod and revision of each active replica.
+    fn replicas_in_slots(&self, workload: WorkloadId) -> impl Iterator<Item = (u32, PodId, RevisionId)> {
+        let revisions = self.workloads[workload].revisions.iter();
+        let pods = revisions.flat_map(move |&r| self.revisions[r].pods.iter().map(move |&p| (self.pods[p].slot, p, r)));
+        pods.filter(move |&(_, p, _)| self.pods[p].active())
+    }
+
+    /// Brings the number of slots to what is wanted and moves the update on.
+    pub(super) fn sync_slots(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+        self.size_slots(cx, workload);
+        let (Some(update), false) = (self.slot_policy(workload), self.workloads[workload].paused) else { return };
+        let Some(row) = &mut self.workloads[workload].slots else { return };
+        if row.rollout.verdict() != Verdict::Going {
+            return;
+        }
+        let race = if row.luck.chance(500) { Race::WorkersWin } else { Race::FailureWins };
+        let step = row.rollout.advance(&update, cx.now, race);
+        let (target, former) = (row.target, row.former);
+        let fact = self.workloads[workload].rollout.as_ref().map_or(FactId::NONE, |r| r.fact);
+        for action in step.actions {
+            self.slot_action(cx, (workload, fact), (target, action));
+        }
+        if let Some(at) = step.wake {
+            self.wake_slots(cx, (workload, fact), at);
+        }
+        match step.verdict {
+            Verdict::Going | Verdict::Complete => {}
+            Verdict::Paused => self.pause(cx, fact, workload),
+            Verdict::RollBack => self.roll_back(cx, fact, workload, former),
+        }
+    }
+
+    /// Looks again at `at`, unless that is planned.
+    fn wake_slots(&mut self, cx: &mut Cx<'_>, (workload, fact): (WorkloadId, FactId), at: Time) {
+        let Some(row) = &mut self.workloads[workload].slots else { return };
+        if row.wake_at != Some(at) {
+            row.wake_at = Some(at);
+            cx.timers.set(at, fact, Alarm::SyncWorkload(workload));
+        }
+    }
+
+    /// More or fewer slots: the current revision grows, older ones shrink first.
+    fn size_slots(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+        let row = &mut self.workloads[workload];
+        let (Some(current), desired, cause) = (row.current, row.desired, row.cause) else { return };
+        row.scaled_for = desired;
+        // A start-first update has more replicas than slots for a while.
+        let extra = self.slots_overlapping(workload);
+        let revisions = self.workloads[workload].revisions.clone();
+        let total = revisions.iter().map(|&r| self.revisions[r].wanted).sum::<u32>().saturating_sub(extra);
+        if total < desired {
+            let wanted = self.revisions[current].wanted + desired - total;
+            self.revision_scaled(cx, cause, current, wanted);
+        }
+        let mut surplus = total.saturating_sub(desired);
+        let old_first = revisions.iter().filter(|&&r| r != current).chain([&current]);
+        for &revision in old_first {
+            let wanted = self.revisions[revision].wanted;
+            let less = surplus.min(wanted);
+            surplus -= less;
+            if less > 0 {
+                self.revision_scaled(cx, cause, revision, wanted - less);
+            }
+        }
+    }
+
+    /// Slots that hold an old and a new replica at present.
+    fn slots_overlapping(&self, workload: WorkloadId) -> u32 {
+        let Some(row) = &self.workloads[workload].slots else { return 0 };
+        let mut new = BTreeSet::new();
+        let mut old = BTreeSet::new();
+        for (slot, pod, revision) in self.replicas_in_slots(workload) {
+            let side = if revision == row.target { &mut new } else { &mut old };
+            if !self.pods[pod].delete_sent {
+                side.insert(slot);
+            }
+        }
+        new.extend(row.creating.iter().copied());
+        new.intersection(&old).count() as u32
+    }
+
+    fn slot_action(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (workload, fact): (WorkloadId, FactId),
+        (target, action): (RevisionId, SlotAction),
+    ) {
+        match action {
+            SlotAction::PrepareNew(slot) => self.create_in_slot(cx, (workload, fact), target, (slot, Time::MAX)),
+            SlotAction::StartNew(slot) => self.create_in_slot(cx, (workload, fact), target, (slot, cx.now)),
+            SlotAction::StopOld(slot) => {
+                let in_slot = self.replicas_in_slots(workload).filter(|r| r.0 == slot && r.2 != target);
+                let old: Vec<_> = in_slot.collect();
+                for &(_, pod, revision) in &old {
+                    let row = &mut self.revisions[revision];
+                    row.wanted = row.wanted.saturating_sub(1);
+                    row.deleting += 1;
+                    self.delete_pod(cx, (Client::Rollout, fact), (pod, Deletion::RolledOut, None));
+                }
+                if old.is_empty() {
+                    self.observe_slot(cx, workload, (slot, SlotEvent::OldStopped));
+                }
+            }
+        }
+    }
+
+    /// The new replica of a slot is created, or released to start if it is there already.
+    fn create_in_slot(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (workload, fact): (WorkloadId, FactId),
+        target: RevisionId,
+        (slot, not_before): (u32, Time),
+    ) {
+        let present = self.replicas_in_slots(workload).find(|r| r.0 == slot && r.2 == target);
+        if let Some((_, pod, _)) = present {
+            self.release_start(cx, pod, not_before);
+            return;
+        }
+        let Some(row) = &mut self.workloads[workload].slots else { return };
+        if row.creating.contains(&slot) {
+            row.start_when_created.extend((not_before < Time::MAX).then_some(slot));
+            return;
+        }
+        row.creating.insert(slot);
+        let revision = &mut self.revisions[target];
+        revision.wanted += 1;
+        revision.creating += 1;
+        self.write(cx, Client::Rollout, fact, Write::CreatePod { revision: target, not_before, slot });
+    }
+
+    /// A replica that was held back may start.
+    fn release_start(&mut self, cx: &mut Cx<'_>, pod: PodId, not_before: Time) {
+        let row = &mut self.pods[pod];
+        if not_before >= row.not_before {
+            return;
+        }
+        row.not_before = not_before;
+        if row.node.is_some() {
+            cx.timers.set(not_before, row.last_fact, Alarm::Assign(pod));
+        }
+        // It may run already, when it replaced a lost one before its slot's turn.
+        if row.phase == PodPhase::Ready {
+            let (workload, slot) = (row.workload, row.slot);
+            self.observe_slot(cx, workload, (slot, SlotEvent::NewRunning));
+        }
+    }
+
+    /// A replica of a slot was created by the store.
+    pub(super) fn slot_created(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        let (workload, slot) = (self.pods[pod].workload, self.pods[pod].slot);
+        let Some(row) = &mut self.workloads[workload].slots else { return };
+        row.creating.remove(&slot);
+        if row.start_when_created.remove(&slot) {
+            self.release_start(cx, pod, cx.now);
+        }
+    }
+
+    /// Tells a running update what happened in a slot.
+    pub(super) fn observe_slot(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, (slot, event): (u32, SlotEvent)) {
+        let Some(update) = self.slot_policy(workload) else { return };
+        if let Some(row) = &mut self.workloads[workload].slots {
+            row.rollout.observe(&update, slot, (cx.now, event));
+            self.plan_workload(cx, workload, FactId::NONE);
+        }
+    }
+
+    /// Something happened to a pod that may matter to a running update.
+    pub(super) fn observe_pod(&mut self, cx: &mut Cx<'_>, pod: PodId, event: SlotEvent) {
+        let row = &self.pods[pod];
+        let (workload, slot, revision) = (row.workload, row.slot, row.revision);
+        let Some(update) = &self.workloads[workload].slots else { return };
+        let of_new = revision == update.target;
+        if of_new == (event != SlotEvent::OldStopped) {
+            self.observe_slot(cx, workload, (slot, event));
+        }
+    }
+
+    /// In which revision a lost replica of a workload is replaced: updates move lost replicas on at once.
+    pub(super) fn replacement_revision(&mut self, pod: PodId) -> RevisionId {
+        let row = &self.pods[pod];
+        let lost = row.revision;
+        let current = self.workloads[row.workload].current.unwrap_or(lost);
+        if current != lost && self.slot_policy(row.workload).is_some() {
+            self.revisions[lost].wanted = self.revisions[lost].wanted.saturating_sub(1);
+            self.revisions[current].wanted += 1;
+            return current;
+        }
+        lost
+    }
+
+    /// The failure action turns an update back.
+    fn roll_back(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId, former: RevisionId) {
+        let Some(row) = &mut self.workloads[workload].slots else { return };
+        let touched: Vec<u32> = row.rollout.touched().collect();
+        let failed = row.target;
+        row.rollout = SlotRollout::rollback(touched);
+        row.target = former;
+        row.former = failed;
+        let fact = cx.facts.record(cx.now, cause, FactKind::RolloutUndone { workload, revision: former });
+        let row = &mut self.workloads[workload];
+        row.current = Some(former);
+        row.cause = fact;
+        if let Some(rollout) = &mut row.rollout {
+            rollout.revision = former;
+            rollout.fact = fact;
+        }
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// How a slot update stands; `None` for workloads that are not updated by slots.
+    pub(super) fn slot_verdict(&self, workload: WorkloadId) -> Option<(Verdict, Direction)> {
+        let row = self.workloads[workload].slots.as_ref()?;
+        Some((row.rollout.verdict(), row.rollout.direction()))
+    }
+
+    /// The slot of a new replica: the one asked for, or the next number.
+    pub(super) fn slot_for(&mut self, workload: WorkloadId, asked: u32) -> u32 {
+        if asked != ANY_SLOT {
+            return asked;
+        }
+        let row = &mut self.workloads[workload];
+        row.next_slot += 1;
+        row.next_slot
+    }
+}

@@ -1,0 +1,157 @@
+//! The store and its clients: every change costs a request, a rate limit, a write and a watch.
+//!
+//! Real recoveries are dominated by these limits, not by algorithms. A controller never changes a table directly: it
+//! calls [`Control::write`], and the change happens when the store has it. Start there.
+
+use crate::control::{Alarm, Control, Cx};
+use crate::fact::{Client, Deletion, FactId, FactKind};
+use crate::ids::{NodeId, PodId, RevisionId, ServiceId};
+use crate::message::PodReport;
+use crate::profile::RateLimit;
+use crate::time::{Span, Time};
+
+/// A change that is on its way to the store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Write {
+    /// A replica of a revision in a slot, not to be started before a time.
+    CreatePod { revision: RevisionId, not_before: Time, slot: u32 },
+    /// The scheduler's choice.
+    Bind { pod: PodId, node: NodeId },
+    /// Deletion of a pod, with its own grace or this one.
+    DeletePod { pod: PodId, why: Deletion, grace: Option<Span> },
+    /// An agent's report.
+    Report { pod: PodId, node: NodeId, report: PodReport },
+    /// The node controller's opinion of a pod on an unhealthy node.
+    MarkUnready { pod: PodId, node: NodeId },
+    /// A revision's wanted replicas.
+    ScaleRevision { revision: RevisionId, wanted: u32 },
+    /// Pending changes of a service's endpoints.
+    Endpoints { service: ServiceId },
+    /// The taint that closes an unhealthy node, or its removal, as the node's health is when it lands.
+    NodeTaint { node: NodeId },
+}
+
+/// A token bucket that answers when a request may go out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limiter {
+    /// Nanoseconds between two requests in the long run; 0 means unlimited.
+    interval: u64,
+    burst: u64,
+    /// When the bucket would be full again, were nothing asked any more.
+    full_at: Time,
+}
+
+impl Limiter {
+    pub(crate) fn new(limit: RateLimit) -> Self {
+        let interval = if limit.qps == 0 { 0 } else { 1_000_000_000 / u64::from(limit.qps) };
+        Self { interval, burst: u64::from(limit.burst.max(1)), full_at: Time::ZERO }
+    }
+
+    /// Takes a token and returns when the request may go: now, or when its token will be there.
+    pub(crate) fn grant(&mut self, now: Time) -> Time {
+        if self.interval == 0 {
+            return now;
+        }
+        let interval = Span::from_nanos(self.interval);
+        self.full_at = self.full_at.max(now) + interval;
+        // With `burst` tokens the bucket may be at most `burst` intervals short of full.
+        now.max(self.full_at - interval.times(self.burst))
+    }
+}
+
+/// The store's own clock: writes are serial at its capacity.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    free_at: Time,
+    per_write: Span,
+    latency: Span,
+    limiters: [Limiter; 9],
+    told: [Time; 9],
+}
+
+impl Store {
+    pub(crate) fn new(control: &crate::profile::ControlPlane) -> Self {
+        let per_write = Span::from_nanos(1_000_000_000 / u64::from(control.store_writes_per_second.max(1)));
+        Self {
+            free_at: Time::ZERO,
+            per_write,
+            latency: control.store_write,
+            limiters: control.limits.map(Limiter::new),
+            told: [Time::ZERO; 9],
+        }
+    }
+}
+
+/// Waits longer than this are reported, so that a report can say what limited a recovery.
+const THROTTLE_WORTH_TELLING: Span = Span::from_secs(1);
+/// And no more often than this for one client.
+const THROTTLE_TELL_PERIOD: Span = Span::from_secs(60);
+
+impl Control {
+    /// Sends a change to the store on behalf of `client`; it happens when the store has it, at the returned time.
+    pub(crate) fn write(&mut self, cx: &mut Cx<'_>, client: Client, cause: FactId, write: Write) -> Time {
+        self.write_at(cx, cx.now, (client, cause), write)
+    }
+
+    /// Like [`Control::write`] for a request that its client makes at `from`.
+    pub(crate) fn write_at(&mut self, cx: &mut Cx<'_>, from: Time, by: (Client, FactId), write: Write) -> Time {
+        let (client, cause) = by;
+        // An agent's limit is its own, kept on its node.
+        let granted = match client {
+            Client::Agent => from,
+            _ => self.store.limiters[client as usize].grant(from),
+        };
+        let wait = granted.since(from);
+        let told = &mut self.store.told[client as usize];
+        if wait > THROTTLE_WORTH_TELLING && (*told == Time::ZERO || cx.now.since(*told) >= THROTTLE_TELL_PERIOD) {
+            *told = cx.now;
+            cx.facts.record(cx.now, cause, FactKind::Throttled { client, wait });
+        }
+        let start = self.store.free_at.max(granted);
+        // A request that goes out later must not hold up one that is ready now: capacity is only claimed by the present.
+        if granted <= from {
+            self.store.free_at = start + self.store.per_write;
+        }
+        let done = start.max(granted) + self.store.latency;
+        cx.timers.set(done, cause, Alarm::Commit(write));
+        done
+    }
+
+    /// The store has a change.
+    pub(crate) fn commit(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write) {
+        match write {
+            Write::CreatePod { revision, not_before, slot } => {
+                self.pod_created(cx, cause, revision, (not_before, slot));
+            }
+            Write::Bind { pod, node } => self.pod_bound(cx, cause, pod, node),
+            Write::DeletePod { pod, why, grace } => self.pod_deleting(cx, cause, (pod, why, grace)),
+            Write::Report { pod, node, report } => self.pod_reported(cx, cause, (pod, node, report)),
+            Write::MarkUnready { pod, node } => self.pod_marked_unready(cx, cause, pod, node),
+            Write::ScaleRevision { revision, wanted } => self.revision_scaled(cx, cause, revision, wanted),
+            Write::Endpoints { service } => self.publish(cx, cause, service),
+            Write::NodeTaint { node } => self.node_tainted(cx, cause, node),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limiter_allows_the_burst_and_then_the_rate() {
+        let mut limiter = Limiter::new(RateLimit { qps: 20, burst: 30 });
+        let grants: Vec<u64> = (0..1000).map(|_| limiter.grant(Time::ZERO).as_nanos() / 1_000_000).collect();
+        assert_eq!(grants[..30], [0; 30], "the burst goes at once");
+        assert_eq!(grants[30], 50);
+        assert_eq!(grants[999], 48_500, "1,000 requests need 970 intervals of 50 ms");
+    }
+
+    #[test]
+    fn limiter_refills_while_idle() {
+        let mut limiter = Limiter::new(RateLimit { qps: 10, burst: 2 });
+        let at = Time::from_secs(100);
+        assert_eq!((limiter.grant(at), limiter.grant(at)), (at, at));
+        assert_eq!(limiter.grant(at), at + Span::from_millis(100));
+    }
+}

@@ -1,0 +1,272 @@
+//! Rows of the control plane's tables.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::control::PodPhase;
+use crate::fact::{FactId, ZoneState};
+use crate::ids::{NodeId, PodId, RevisionId, TemplateId, WorkloadId};
+use crate::model::{NodeSpec, WorkloadSpec};
+use crate::rng::Stream;
+use crate::rollout::slots::SlotRollout;
+use crate::time::{Span, Time};
+
+/// A pod in the store.
+#[derive(Clone, Debug)]
+pub(super) struct PodRow {
+    pub(super) template: TemplateId,
+    pub(super) workload: WorkloadId,
+    pub(super) revision: RevisionId,
+    /// Where it is bound.
+    pub(super) node: Option<NodeId>,
+    /// Where the scheduler has put it, before and after the store agreed.
+    pub(super) assumed: Option<NodeId>,
+    pub(super) phase: PodPhase,
+    /// Deletion was asked for, with this grace.
+    pub(super) deleting: Option<Span>,
+    /// The object is gone.
+    pub(super) gone: bool,
+    pub(super) created: Time,
+    /// Its containers may not start before this.
+    pub(super) not_before: Time,
+    /// Ready without a break since this; meaningful only in phase `Ready`.
+    pub(super) ready_since: Time,
+    /// Containers were restarted so often, as far as was reported.
+    pub(super) restarts: u32,
+    /// The newest fact about it, the cause of what follows.
+    pub(super) last_fact: FactId,
+    /// A deletion is on its way to the store.
+    pub(super) delete_sent: bool,
+    /// Its number among the workload's replicas.
+    pub(super) slot: u32,
+}
+
+impl PodRow {
+    /// Counts as a replica: exists, is not being deleted, has not ended.
+    pub(super) fn active(&self) -> bool {
+        !self.gone && self.deleting.is_none() && self.phase != PodPhase::Finished
+    }
+
+    /// What it contributes to its revision's counts.
+    pub(super) fn tally(&self) -> Tally {
+        let active = self.active();
+        Tally {
+            active: active.into(),
+            ready: (active && self.phase == PodPhase::Ready).into(),
+            terminating: (!self.gone && self.deleting.is_some()).into(),
+        }
+    }
+}
+
+/// A node as the control plane knows it.
+#[derive(Clone, Debug)]
+pub(super) struct NodeRow {
+    pub(super) healthy: bool,
+    pub(super) cordoned: bool,
+    /// Marked with the taint of unhealthy nodes that refuses new pods, as the scheduler sees it.
+    pub(super) closed: bool,
+    /// Marked with the taint that evicts.
+    pub(super) evicting: bool,
+    /// It reported at least once.
+    pub(super) heard: bool,
+    pub(super) last_heard: Time,
+    /// Changes whenever it is heard after a silence or falls silent, so that older alarms are void.
+    pub(super) stamp: u32,
+    /// The fact that explains its silence or its return.
+    pub(super) cause: FactId,
+    /// The fact that says it is unhealthy.
+    pub(super) unhealthy_fact: FactId,
+    /// Pods bound to it that are not gone, in the order of binding.
+    pub(super) pods: Vec<PodId>,
+}
+
+impl NodeRow {
+    pub(super) fn new(spec: &NodeSpec) -> Self {
+        Self {
+            healthy: true,
+            cordoned: spec.unschedulable,
+            closed: false,
+            evicting: false,
+            heard: false,
+            last_heard: Time::ZERO,
+            stamp: 0,
+            cause: FactId::NONE,
+            unhealthy_fact: FactId::NONE,
+            pods: Vec::new(),
+        }
+    }
+}
+
+/// A failure domain and its eviction limiter.
+#[derive(Clone, Debug)]
+pub(super) struct ZoneRow {
+    pub(super) nodes: u32,
+    pub(super) unhealthy: u32,
+    pub(super) state: ZoneState,
+    /// Nodes that wait for their taint, with the stamp they had and the cause.
+    pub(super) queue: VecDeque<(NodeId, u32, FactId)>,
+    /// The next taint may be set at this time, at the present rate.
+    pub(super) token_at: Time,
+    /// Nodes per 1,000 s; 0: none.
+    pub(super) rate: u32,
+    pub(super) armed: bool,
+}
+
+impl ZoneRow {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: 0,
+            unhealthy: 0,
+            state: ZoneState::Normal,
+            queue: VecDeque::new(),
+            token_at: Time::ZERO,
+            rate: u32::MAX,
+            armed: false,
+        }
+    }
+}
+
+/// A version of a workload and the controller that keeps its number.
+#[derive(Clone, Debug)]
+pub(super) struct RevisionRow {
+    pub(super) workload: WorkloadId,
+    pub(super) template: TemplateId,
+    /// Rises with each rollout; undo gives an old revision a new number.
+    pub(super) number: u32,
+    /// When the object was created; the age order of rollouts.
+    pub(super) wanted: u32,
+    /// Pods that are not gone, in order of creation.
+    pub(super) pods: Vec<PodId>,
+    /// Facts of lost replicas whose replacement is still to be created, with the earliest start of the replacement.
+    pub(super) losses: VecDeque<Loss>,
+    /// The fact that set `wanted`.
+    pub(super) wanted_fact: FactId,
+    /// Creations that are on their way to the store.
+    pub(super) creating: u32,
+    /// Creations still to be sent in this pass.
+    pub(super) to_create: u32,
+    /// Size of the next batch of creations.
+    pub(super) batch: u32,
+    /// Deletions that are on their way to the store.
+    pub(super) deleting: u32,
+    /// A look is already planned.
+    pub(super) sync_planned: bool,
+    /// A new `wanted` is on its way to the store.
+    pub(super) scaling: bool,
+    /// Sums over `pods`, kept up to date.
+    pub(super) tally: Tally,
+}
+
+/// A lost replica that is still to be replaced.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    /// The fact that says so.
+    pub(super) fact: FactId,
+    /// Its replacement may not start before this.
+    pub(super) not_before: Time,
+    /// Its replacement takes this slot.
+    pub(super) slot: u32,
+}
+
+/// "The next free slot."
+pub(super) const ANY_SLOT: u32 = u32::MAX;
+
+/// An update by slots.
+#[derive(Clone, Debug)]
+pub(super) struct SlotUpdateRow {
+    pub(super) rollout: SlotRollout,
+    pub(super) luck: Stream,
+    pub(super) target: RevisionId,
+    pub(super) former: RevisionId,
+    /// Slots whose new replica is on its way to the store.
+    pub(super) creating: BTreeSet<u32>,
+    /// Of these: may start as soon as they exist.
+    pub(super) start_when_created: BTreeSet<u32>,
+    /// A look is planned for this time.
+    pub(super) wake_at: Option<Time>,
+}
+
+/// What pods contribute to their revision's counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) active: u32,
+    pub(super) ready: u32,
+    pub(super) terminating: u32,
+}
+
+/// A workload and its rollout.
+#[derive(Clone, Debug)]
+pub(super) struct WorkloadRow {
+    pub(super) exists: bool,
+    pub(super) desired: u32,
+    /// All revisions, oldest first.
+    pub(super) revisions: Vec<RevisionId>,
+    /// The one wanted.
+    pub(super) current: Option<RevisionId>,
+    pub(super) paused: bool,
+    pub(super) rollout: Option<RolloutRow>,
+    pub(super) sync_planned: bool,
+    /// Scale that the running rollout's revisions were last set for.
+    pub(super) scaled_for: u32,
+    /// The running or last update by slots.
+    pub(super) slots: Option<SlotUpdateRow>,
+    /// Number of the newest slot.
+    pub(super) next_slot: u32,
+    /// Newest fact that asked for something.
+    pub(super) cause: FactId,
+}
+
+/// A rollout that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct RolloutRow {
+    pub(super) revision: RevisionId,
+    pub(super) fact: FactId,
+    /// Counts at the last progress: updated, old, available.
+    pub(super) counts: (u32, u32, u32),
+    pub(super) progress_at: Time,
+    pub(super) stalled: bool,
+    /// The new revision has not been given its first replicas.
+    pub(super) fresh: bool,
+}
+
+impl WorkloadRow {
+    pub(super) fn new(spec: &WorkloadSpec) -> Self {
+        Self {
+            exists: false,
+            desired: spec.replicas,
+            revisions: Vec::new(),
+            current: None,
+            paused: spec.paused,
+            rollout: None,
+            sync_planned: false,
+            scaled_for: spec.replicas,
+            slots: None,
+            next_slot: 0,
+            cause: FactId::NONE,
+        }
+    }
+}
+
+/// A service's published endpoints and what is to change.
+#[derive(Clone, Debug)]
+pub(super) struct ServiceRow {
+    pub(super) version: u32,
+    /// Published, in id order.
+    pub(super) endpoints: Vec<PodId>,
+    /// Changes not yet published: pod, whether it is in, and why.
+    pub(super) pending: Vec<(PodId, Membership, FactId)>,
+    pub(super) sync_planned: bool,
+    pub(super) writing: bool,
+}
+
+/// Whether a pod is an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Membership {
+    In,
+    Out,
+}
+
+impl ServiceRow {
+    pub(super) fn new() -> Self {
+        Self { version: 0, endpoints: Vec::new(), pending: Vec::new(), sync_planned: false, writing: false }
+    }
+}

@@ -1,0 +1,208 @@
+//! Rollouts: the controller of Deployments, and its relatives in other profiles.
+//!
+//! Decisions are pure functions in [`crate::rollout`]; this module counts, asks, and writes. Start at
+//! [`Control::sync_workload`].
+
+use crate::control::{Alarm, Control, Cx, Write};
+use crate::fact::{Client, FactId, FactKind};
+use crate::ids::{RevisionId, WorkloadId};
+use crate::model::{Amount, Strategy, WorkloadKind};
+use crate::profile::Rollout;
+use crate::rollout::slots::Verdict;
+use crate::rollout::{RevisionState, proportional, recreate, surge};
+use crate::time::Time;
+
+/// How a workload moves, its own declaration and the profile's habits together.
+enum Movement {
+    Fixed,
+    Surge(Amount, Amount),
+    Recreate,
+    Slots,
+}
+
+impl Control {
+    /// Plans a look at a workload, unless one is planned.
+    pub(super) fn plan_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, cause: FactId) {
+        let row = &mut self.workloads[workload];
+        if row.exists && !row.sync_planned {
+            row.sync_planned = true;
+            let at = cx.now + self.profile.control.watch_lag;
+            cx.timers.set(at, cause, Alarm::SyncWorkload(workload));
+        }
+    }
+
+    /// Counts of one revision.
+    pub(super) fn revision_state(&self, id: RevisionId, now: Time) -> RevisionState {
+        let row = &self.revisions[id];
+        let min_ready = self.catalog.workloads[row.workload].min_ready;
+        let available = match min_ready.is_zero() {
+            true => row.tally.ready,
+            false => {
+                let ready = row.pods.iter().map(|&p| &self.pods[p]).filter(|p| p.tally().ready == 1);
+                ready.filter(|p| now.since(p.ready_since) >= min_ready).count() as u32
+            }
+        };
+        RevisionState {
+            id,
+            wanted: row.wanted,
+            active: row.tally.active,
+            terminating: row.tally.terminating,
+            ready: row.tally.ready,
+            available,
+        }
+    }
+
+    fn movement(&self, workload: WorkloadId) -> Movement {
+        let spec = &self.catalog.workloads[workload];
+        match (spec.kind, spec.strategy, &self.profile.rollout) {
+            (WorkloadKind::Pod | WorkloadKind::ReplicaSet, ..) => Movement::Fixed,
+            (_, Strategy::Recreate, _) => Movement::Recreate,
+            (_, _, Rollout::Slots(_)) => Movement::Slots,
+            (_, Strategy::RollingUpdate { max_surge, max_unavailable }, _) => {
+                Movement::Surge(max_surge, max_unavailable)
+            }
+            (_, Strategy::Default, Rollout::Surge { max_surge, max_unavailable, .. }) => {
+                Movement::Surge(*max_surge, *max_unavailable)
+            }
+        }
+    }
+
+    /// Looks at a workload's revisions and writes the next step, one kind of change a pass.
+    pub(super) fn sync_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+        self.workloads[workload].sync_planned = false;
+        let row = &self.workloads[workload];
+        let Some(current) = row.current.filter(|_| row.exists) else { return };
+        if row.revisions.iter().any(|&r| self.revisions[r].scaling) {
+            return; // It looks again when the store has the change.
+        }
+        let new = self.revision_state(current, cx.now);
+        let others = row.revisions.iter().filter(|&&r| r != current);
+        let old: Vec<_> = others.map(|&r| self.revision_state(r, cx.now)).collect();
+        match self.movement(workload) {
+            Movement::Fixed => {
+                let desired = self.workloads[workload].desired;
+                self.write_wanted(cx, workload, [(current, desired)]);
+            }
+            Movement::Surge(max_surge, max_unavailable) => {
+                let replicas = self.workloads[workload].desired;
+                let bounds = surge::Surge { replicas, max_surge, max_unavailable };
+                self.sync_surge(cx, workload, (&new, &old), &bounds);
+            }
+            Movement::Recreate => self.sync_recreate(cx, workload, (&new, &old)),
+            Movement::Slots => self.sync_slots(cx, workload),
+        }
+        self.track_progress(cx, workload, &new, &old);
+    }
+
+    fn sync_surge(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        (new, old): (&RevisionState, &[RevisionState]),
+        bounds: &surge::Surge,
+    ) {
+        let row = &mut self.workloads[workload];
+        if row.scaled_for != bounds.replicas || row.paused {
+            let before = surge::Surge { replicas: row.scaled_for, ..*bounds };
+            row.scaled_for = bounds.replicas;
+            let scaling = proportional::Scaling {
+                replicas: bounds.replicas,
+                replicas_before: before.replicas,
+                max_before: before.ceiling(),
+                surge: Some(bounds.ceiling() - bounds.replicas),
+            };
+            // While paused, a revision that has no replicas yet does not exist for the real controller.
+            let known = Some(new).filter(|_| !(row.paused && is_fresh(row)));
+            return self.write_wanted(cx, workload, proportional::scale(known, old, &scaling));
+        }
+        let mut new = *new;
+        let mut changes = Vec::new();
+        if let Some(rollout) = row.rollout.as_mut().filter(|r| r.fresh) {
+            rollout.fresh = false;
+            new.wanted = surge::first_wanted(old, bounds);
+            changes.push((new.id, new.wanted));
+        }
+        changes.extend(surge::next(&new, old, bounds));
+        self.write_wanted(cx, workload, changes);
+    }
+
+    fn sync_recreate(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, (new, old): (&RevisionState, &[RevisionState])) {
+        let row = &mut self.workloads[workload];
+        row.scaled_for = row.desired;
+        if !row.paused {
+            let changes = recreate::next(Some(new), old, row.desired);
+            self.write_wanted(cx, workload, changes);
+        }
+    }
+
+    /// Writes new wanted numbers of revisions; those that have them already cost nothing.
+    pub(super) fn write_wanted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        changes: impl IntoIterator<Item = (RevisionId, u32)>,
+    ) {
+        let row = &self.workloads[workload];
+        let cause = row.rollout.as_ref().map_or(row.cause, |r| r.fact);
+        for (revision, wanted) in changes {
+            if self.revisions[revision].wanted != wanted {
+                self.revisions[revision].scaling = true;
+                self.write(cx, Client::Rollout, cause, Write::ScaleRevision { revision, wanted });
+            }
+        }
+    }
+
+    /// Notices progress, completion and stalling of a rollout.
+    fn track_progress(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, new: &RevisionState, old: &[RevisionState]) {
+        let deadline = self.progress_deadline(workload);
+        let row = &mut self.workloads[workload];
+        let (desired, paused) = (row.desired, row.paused);
+        let Some(rollout) = row.rollout.as_mut().filter(|_| !paused) else { return };
+        if rollout.revision != new.id {
+            return;
+        }
+        let (revision, fact) = (rollout.revision, rollout.fact);
+        let done = match self.slot_verdict(workload) {
+            Some((verdict, _)) => verdict == Verdict::Complete,
+            None => surge::complete(new, old, desired),
+        };
+        if done {
+            cx.facts.record(cx.now, fact, FactKind::RolloutCompleted { workload, revision });
+            self.workloads[workload].rollout = None;
+            self.forget_old_revisions(workload);
+            return;
+        }
+        let Some(rollout) = self.workloads[workload].rollout.as_mut() else { return };
+        let left = old.iter().map(|r| r.active).sum();
+        let available = new.available + old.iter().map(|r| r.available).sum::<u32>();
+        let (updated, before, best) = rollout.counts;
+        let first = before == u32::MAX;
+        if new.active > updated || left < before || available > best || first {
+            rollout.counts = (new.active, left, available);
+            rollout.progress_at = cx.now;
+            if let Some(deadline) = deadline {
+                cx.timers.set(cx.now + deadline, fact, Alarm::SyncWorkload(workload));
+            }
+        } else if deadline.is_some_and(|d| cx.now.since(rollout.progress_at) >= d) && !rollout.stalled {
+            rollout.stalled = true;
+            cx.facts.record(cx.now, fact, FactKind::RolloutStalled { workload, revision });
+        }
+    }
+
+    /// Empty old revisions beyond the history limit are forgotten, oldest first.
+    fn forget_old_revisions(&mut self, workload: WorkloadId) {
+        let declared = self.catalog.workloads[workload].history_limit;
+        let Rollout::Surge { history_limit, .. } = self.profile.rollout else { return };
+        let keep = declared.unwrap_or(history_limit) as usize;
+        let row = &self.workloads[workload];
+        let idle = |r: &RevisionId| Some(*r) != row.current && self.revisions[*r].pods.is_empty();
+        let mut old: Vec<_> = row.revisions.iter().copied().filter(idle).collect();
+        old.sort_by_key(|&r| self.revisions[r].number);
+        old.truncate(old.len().saturating_sub(keep));
+        self.workloads[workload].revisions.retain(|r| !old.contains(r));
+    }
+}
+
+fn is_fresh(row: &super::tables::WorkloadRow) -> bool {
+    row.rollout.as_ref().is_some_and(|r| r.fresh)
+}

@@ -1,0 +1,188 @@
+//! Flags of Docker Swarm mode: those of `docker swarm init` and `docker service create`, and constants of swarmkit.
+//!
+//! Each name's default stands in the profile, not here. Start at [`FLAGS`].
+
+use super::{Field, Flag, Kind, VARIANT, field};
+use crate::profile::{FailureAction, Grace, Restart, Rollout, SlotOrder};
+
+/// All of them.
+pub(in crate::profile) const FLAGS: &[Flag] = &[
+    // The store.
+    flag!(
+        "raft-write-latency",
+        "Time from a write's arrival at the leader until a quorum has it.",
+        "measured on 20.10: a task is assigned 0.1-0.2 s after it is created",
+        Kind::Span,
+        control.store_write
+    ),
+    flag!(
+        "raft-writes-per-second",
+        "Writes a second that the managers sustain; further ones queue.",
+        "an assumption",
+        Kind::Positive,
+        control.store_writes_per_second
+    ),
+    flag!(
+        "commit-debounce",
+        "The scheduler waits this long after a commit before it looks.",
+        "moby/swarmkit:manager/scheduler/scheduler.go",
+        Kind::Span,
+        control.watch_lag
+    ),
+    flag!(
+        "scheduling-cost",
+        "Time that one scheduling decision takes, whatever the size of the cluster.",
+        "an assumption",
+        Kind::Span,
+        placement.decision_cost
+    ),
+    flag!(
+        "scheduling-cost-per-node",
+        "Time that each node looked at adds to a scheduling decision.",
+        "an assumption",
+        Kind::Span,
+        placement.decision_cost_per_node
+    ),
+    // Node health.
+    flag!(
+        "dispatcher-heartbeat",
+        "Time between two heartbeats of a node.",
+        "moby/swarmkit:manager/dispatcher/dispatcher.go",
+        Kind::Period,
+        detection.heartbeat
+    ),
+    flag!(
+        "heartbeat-epsilon",
+        "A heartbeat comes up to this much earlier or later (a constant).",
+        "moby/swarmkit:manager/dispatcher/dispatcher.go",
+        Kind::Span,
+        detection.heartbeat_jitter
+    ),
+    flag!(
+        "grace-period-multiplier",
+        "So many heartbeat periods of silence make a node Down (a constant).",
+        "moby/swarmkit:manager/dispatcher/dispatcher.go",
+        Kind::Positive,
+        in detection.grace, Grace::Periods(periods) => *periods
+    ),
+    flag!(
+        "node-registration-grace",
+        "Silence after which a node counts as Down that has never reported.",
+        "moby/swarmkit:manager/dispatcher/dispatcher.go, markNodesUnknown",
+        Kind::Period,
+        detection.startup_grace
+    ),
+    // Replicas and updates.
+    flag!(
+        "restart-delay",
+        "A replacement of a failed or lost task does not start before this has passed.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Span,
+        replication.replacement_delay
+    ),
+    flag!(
+        "restart-max-attempts",
+        "Replacements per slot at most; 0 is without bound.",
+        "moby/swarmkit:manager/orchestrator/restart/restart.go",
+        Kind::Count,
+        |p| restart_attempts(p),
+        |p, v| p.restart = Restart::Replace { max_attempts: Some(field(v)).filter(|n| *n > 0) }
+    ),
+    flag!(
+        "update-parallelism",
+        "Slots that are updated at once; 0 is all.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Count,
+        in rollout, Rollout::Slots(update) => update.parallelism
+    ),
+    flag!(
+        "update-delay",
+        "Wait after each updated slot.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Span,
+        in rollout, Rollout::Slots(update) => update.delay
+    ),
+    flag!(
+        "update-order",
+        "Whether the old task of a slot stops first or the new one starts first.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Word(SlotOrder::WORDS),
+        in rollout, Rollout::Slots(update) => update.order
+    ),
+    flag!(
+        "update-monitor",
+        "A new task that fails within this time after it runs counts as a failed update.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Span,
+        in rollout, Rollout::Slots(update) => update.monitor
+    ),
+    flag!(
+        "update-failure-action",
+        "What too many failed tasks of an update lead to.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Word(FailureAction::WORDS),
+        in rollout, Rollout::Slots(update) => update.on_failure
+    ),
+    flag!(
+        "update-max-failure-ratio",
+        "Share of failed tasks of an update that is tolerated.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Share,
+        in rollout, Rollout::Slots(update) => update.max_failure
+    ),
+    // The node's agent.
+    flag!(
+        "stop-grace-period",
+        "Time between the polite and the forced stop of tasks that do not say so themselves.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Span,
+        agent.default_grace
+    ),
+    flag!(
+        "node-update-period",
+        "A node's description is reported on this grid (a constant).",
+        "an assumption",
+        Kind::Period,
+        agent.status_period
+    ),
+    flag!(
+        "image-pull-retry-delay",
+        "Wait after a failed pull; a failed pull ends the task, and its replacement waits for the restart delay.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Period,
+        |p| p.agent.pull_backoff,
+        |p, v| {
+            p.agent.pull_backoff = field(v);
+            p.agent.pull_backoff_max = p.agent.pull_backoff;
+        }
+    ),
+    // Discovery.
+    flag!(
+        "discovery-lag",
+        "Time from a change of a task until other nodes resolve its service without or with it.",
+        "measured on 20.10: 0.2-0.5 s",
+        Kind::Span,
+        discovery.lag
+    ),
+    flag!(
+        "dns-ttl",
+        "How long clients keep a resolved name.",
+        "moby/moby:daemon/libnetwork/resolver.go",
+        Kind::Seconds,
+        discovery.dns_ttl
+    ),
+    flag!(
+        "unready-on-unhealthy-node",
+        "Tasks of a node that is Down leave their services at detection.",
+        "moby/moby:daemon/libnetwork/networkdb/networkdb.go",
+        Kind::Switch,
+        discovery.unready_on_unhealthy_node
+    ),
+];
+
+fn restart_attempts(profile: &crate::profile::Profile) -> u32 {
+    match profile.restart {
+        Restart::Replace { max_attempts } => max_attempts.unwrap_or(0),
+        Restart::InPlace { .. } => unreachable!("the flag is of a profile whose replicas are replaced"),
+    }
+}

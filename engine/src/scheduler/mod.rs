@@ -1,0 +1,289 @@
+//! The scheduler: which node a pod goes to, and which pod is tried next.
+//!
+//! It filters and scores nodes by the plugins that the profile lists, with the semantics of kube-scheduler. It does not
+//! bind, preempt or keep time: whoever calls charges the pod and talks to the store. Two parts: [`Scheduler`] chooses
+//! nodes, [`queue::SchedulingQueue`] chooses pods.
+//!
+//! Inside, everything a placement reads is kept up incrementally: free resources in columns (`usage`), node-only rules
+//! as tables (`fixed`), pods counted by domain (`ledger`, `counters`), templates compiled to classes (`class`). A
+//! placement is then two passes over a sample of nodes, `filter` and `score`. Start at [`Scheduler::place`].
+
+mod class;
+mod counters;
+mod filter;
+mod fixed;
+mod ledger;
+mod memo;
+mod order;
+mod outcome;
+pub mod queue;
+mod score;
+mod topology;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use fixed::NodeState;
+pub use outcome::{Candidate, Explanation, FilterSet, Outcome, Reason, Refusal, Share, Verdict};
+pub use usage::Requested;
+
+use crate::ids::{Id, ImageId, NodeId, PodId, Symbol, Table, TemplateId, WorkloadId};
+use crate::model::{Catalog, REGION_LABEL};
+use crate::profile::Placement;
+use crate::rng::Stream;
+use crate::scheduler::class::{Carriers, Class, Compiler, notice};
+use crate::scheduler::counters::{ClassId, FixedId, Seat};
+use crate::scheduler::fixed::{Fixed, Rules};
+use crate::scheduler::ledger::Ledger;
+use crate::scheduler::order::{NodeTree, ZoneKey};
+use crate::scheduler::score::Scratch;
+use crate::scheduler::usage::Usage;
+
+/// A pod as the scheduler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The pod.
+    pub pod: PodId,
+    /// Its template.
+    pub template: TemplateId,
+    /// The workload that owns it.
+    pub workload: Option<WorkloadId>,
+}
+
+/// Chooses nodes for pods.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    catalog: Arc<Catalog>,
+    placement: Placement,
+    stream: Stream,
+    usage: Usage,
+    ledger: Ledger,
+    fixed: Table<FixedId, Fixed>,
+    classes: Table<ClassId, Class>,
+    /// Classes of each template, by workload.
+    class_of: Table<TemplateId, Vec<(Option<WorkloadId>, ClassId)>>,
+    carriers: Carriers,
+    tree: NodeTree,
+    order: Vec<NodeId>,
+    order_is_stale: bool,
+    /// Where the next scan starts: the round robin over nodes.
+    next_start: usize,
+    /// Images on each node, sorted.
+    images: Vec<Vec<ImageId>>,
+    /// Nodes in sight that have an image.
+    nodes_with: Table<ImageId, u32>,
+    region: Option<Symbol>,
+    seats: Vec<Option<Seat>>,
+    scratch: Scratch,
+}
+
+impl Scheduler {
+    /// A scheduler that knows no nodes yet.
+    pub fn new(catalog: Arc<Catalog>, placement: Placement, stream: Stream) -> Self {
+        let any_address = catalog.names.find("0.0.0.0");
+        Self {
+            usage: Usage::new(&catalog.nodes, catalog.known.empty, any_address),
+            ledger: Ledger::new(Arc::clone(&catalog)),
+            fixed: Table::new(),
+            classes: Table::new(),
+            class_of: catalog.templates.ids().map(|_| Vec::new()).collect(),
+            carriers: Vec::new(),
+            tree: NodeTree::default(),
+            order: Vec::new(),
+            order_is_stale: false,
+            next_start: 0,
+            images: vec![Vec::new(); catalog.nodes.len()],
+            nodes_with: catalog.images.ids().map(|_| 0).collect(),
+            region: catalog.names.find(REGION_LABEL),
+            seats: Vec::new(),
+            scratch: Scratch::default(),
+            catalog,
+            placement,
+            stream,
+        }
+    }
+
+    /// Adds a node, or updates one.
+    pub fn set_node(&mut self, node: NodeId, state: NodeState) {
+        if self.ledger.state(node).is_none() {
+            self.tree.add(self.zone_of(node), node);
+            self.order_is_stale = true;
+            self.images[node.index()].iter().for_each(|&image| self.nodes_with[image] += 1);
+        }
+        for (_, fixed) in self.fixed.iter_mut() {
+            fixed.update(&self.placement.filters, node, &state, &self.catalog);
+        }
+        self.ledger.set_state(node, Some(state));
+    }
+
+    /// Forgets a node. Pods charged to it keep their place until they are released.
+    pub fn remove_node(&mut self, node: NodeId) {
+        if self.ledger.state(node).is_some() {
+            self.tree.remove(self.zone_of(node), node);
+            self.order_is_stale = true;
+            self.images[node.index()].iter().for_each(|&image| self.nodes_with[image] -= 1);
+            self.ledger.set_state(node, None);
+        }
+    }
+
+    /// What the scheduler knows of a node, if it knows it.
+    pub fn node(&self, node: NodeId) -> Option<&NodeState> {
+        self.ledger.state(node)
+    }
+
+    /// A node reports that it has an image.
+    pub fn add_image(&mut self, node: NodeId, image: ImageId) {
+        let images = &mut self.images[node.index()];
+        if let Err(at) = images.binary_search(&image) {
+            images.insert(at, image);
+            self.nodes_with[image] += u32::from(self.ledger.state(node).is_some());
+        }
+    }
+
+    /// A node reports that it no longer has an image.
+    pub fn remove_image(&mut self, node: NodeId, image: ImageId) {
+        let images = &mut self.images[node.index()];
+        if let Ok(at) = images.binary_search(&image) {
+            images.remove(at);
+            self.nodes_with[image] -= u32::from(self.ledger.state(node).is_some());
+        }
+    }
+
+    /// A pod takes its place: assumed there, or bound by hand.
+    ///
+    /// # Panics
+    /// When the pod already has a place.
+    pub fn charge(&mut self, pod: &Request, node: NodeId) {
+        let class = self.class(pod);
+        let row = pod.pod.index();
+        if row >= self.seats.len() {
+            self.seats.resize(row + 1, None);
+        }
+        assert!(self.seats[row].is_none(), "{:?} is charged twice; release it first", pod.pod);
+        self.seats[row] = Some(Seat { class, node, terminating: false });
+        self.usage.charge(&self.classes[class].demand, node.index());
+        self.ledger.enter(class, node);
+    }
+
+    /// A pod is gone and frees its place. Nothing happens when it has none on this node.
+    pub fn release(&mut self, pod: &Request, node: NodeId) {
+        let Some(seat) = self.seat(pod, node) else { return };
+        self.seats[pod.pod.index()] = None;
+        let n = node.index();
+        self.usage.release(&self.classes[seat.class].demand, n);
+        self.usage.terminating[n] -= u32::from(seat.terminating);
+        self.ledger.leave(seat.class, node, seat.terminating);
+    }
+
+    /// A pod's deletion begins: it holds its resources, but spreading no longer counts it. Nothing happens when it has
+    /// no place on this node.
+    pub fn set_terminating(&mut self, pod: &Request, node: NodeId) {
+        let Some(seat) = self.seat(pod, node).filter(|seat| !seat.terminating) else { return };
+        self.seats[pod.pod.index()] = Some(Seat { terminating: true, ..seat });
+        self.usage.terminating[node.index()] += 1;
+        self.ledger.terminate(seat.class, node);
+    }
+
+    /// Where a pod is charged.
+    pub fn place_of(&self, pod: PodId) -> Option<NodeId> {
+        self.seats.get(pod.index()).copied().flatten().map(|seat| seat.node)
+    }
+
+    /// What is taken on a node.
+    pub fn requested(&self, node: NodeId) -> Requested {
+        self.usage.requested(&self.catalog.nodes[node], node.index())
+    }
+
+    /// Chooses a node for a pod. Does not charge it.
+    ///
+    /// Source: kubernetes/kubernetes:pkg/scheduler/schedule_one.go, `schedulePod`.
+    pub fn place(&mut self, pod: &Request) -> Outcome {
+        // One draw a decision, whatever comes of it: one tie more moves no later draw.
+        let luck = self.stream.bits();
+        let class = self.class(pod);
+        self.refresh_order();
+        let looked_at = self.find_feasible(class);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let outcome = match scratch.feasible[..] {
+            [] => Outcome::Refused(self.refusal(class)),
+            [only] => Outcome::Placed { node: NodeId(only), looked_at, feasible: 1 },
+            _ => {
+                self.score(class, &mut scratch);
+                Outcome::Placed { node: scratch.pick(luck), looked_at, feasible: scratch.feasible.len() as u32 }
+            }
+        };
+        self.scratch = scratch;
+        outcome
+    }
+
+    /// What the next [`Scheduler::place`] of this pod would see, in full. Works on a copy: on demand only.
+    pub fn explain(&self, pod: &Request) -> Explanation {
+        let mut copy = self.clone();
+        let class = copy.class(pod);
+        copy.refresh_order();
+        let start = copy.next_start;
+        let looked_at = copy.find_feasible(class);
+        copy.explanation(class, start, looked_at)
+    }
+
+    fn seat(&self, pod: &Request, node: NodeId) -> Option<Seat> {
+        self.seats.get(pod.pod.index()).copied().flatten().filter(|seat| seat.node == node)
+    }
+
+    /// Source: kubernetes/component-helpers:node/topology/helpers.go, `GetZoneKey`.
+    fn zone_of(&self, node: NodeId) -> ZoneKey {
+        let labels = &self.catalog.nodes[node].labels;
+        (self.region.and_then(|key| labels.get(key)), labels.get(self.catalog.known.zone))
+    }
+
+    fn refresh_order(&mut self) {
+        if self.order_is_stale {
+            self.order = self.tree.list();
+            self.order_is_stale = false;
+        }
+    }
+
+    /// The class of a pod, compiled when it is the first of its kind.
+    fn class(&mut self, pod: &Request) -> ClassId {
+        let known = self.class_of[pod.template].iter().find(|(workload, _)| *workload == pod.workload);
+        if let Some(&(_, class)) = known {
+            return class;
+        }
+        let fixed = self.fixed_for(pod.template);
+        let carriers_before = self.carriers.len();
+        let mut compiler = Compiler {
+            catalog: &self.catalog,
+            placement: &self.placement,
+            ledger: &mut self.ledger,
+            carriers: &mut self.carriers,
+        };
+        let (id, class) = compiler.compile(pod.template, pod.workload, fixed);
+        for (_, other) in self.classes.iter_mut() {
+            let template = &self.catalog.templates[other.template];
+            for (counter, term, effect) in &self.carriers[carriers_before..] {
+                notice(other, template, &self.catalog, (*counter, term, *effect));
+            }
+        }
+        let pushed = self.classes.push(class);
+        assert!(id == pushed, "classes and their memberships are registered together");
+        self.class_of[pod.template].push((pod.workload, id));
+        id
+    }
+
+    fn fixed_for(&mut self, template: TemplateId) -> FixedId {
+        let rules = Rules::of(&self.catalog.templates[template]);
+        if let Some((id, _)) = self.fixed.iter().find(|(_, fixed)| fixed.rules == rules) {
+            return id;
+        }
+        let mut fixed = Fixed::new(rules, &self.placement.filters, &self.catalog);
+        for node in self.catalog.nodes.ids() {
+            if let Some(state) = self.ledger.state(node) {
+                fixed.update(&self.placement.filters, node, state, &self.catalog);
+            }
+        }
+        self.fixed.push(fixed)
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the scheduler: single rules by hand, and everything at once against a naive twin.
+
+mod agreement;
+mod build;
+mod filters;
+mod naive;
+mod scores;

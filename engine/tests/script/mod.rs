@@ -1,0 +1,335 @@
+//! A scripted world: hosts that do everything at once and die when told. Not a simulation: no CPU, no network, no luck.
+//!
+//! Every behaviour of the engine is tested through the loop against it. Start at [`Lab`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use shakedown_engine::fact::{Exit, Fact, FactId, FactKind, FactLog};
+use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
+use shakedown_engine::labels::{Labels, Selector};
+use shakedown_engine::message::{
+    Address, Beats, Input, InputKind, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp,
+};
+use shakedown_engine::model::{
+    Affinity, Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, PullPolicy, Resources, RestartPolicy,
+    ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+};
+use shakedown_engine::profile::Profile;
+use shakedown_engine::rng::Streams;
+use shakedown_engine::time::{Span, Time};
+use shakedown_engine::world::{Exchange, World, run};
+use shakedown_engine::{Engine, View};
+
+/// From an order to start until the container runs.
+pub const START: Span = Span::from_millis(1_500);
+/// From an order to stop until the container has ended.
+pub const STOP: Span = Span::from_millis(500);
+
+/// Hosts that obey.
+#[derive(Clone, Default)]
+pub struct Script {
+    now: Time,
+    queue: BTreeMap<(Time, u64), Input>,
+    sequence: u64,
+    beats: BTreeMap<NodeId, (Time, Span)>,
+    /// Hosts without power.
+    pub down: BTreeSet<NodeId>,
+    /// Hosts that no message reaches or leaves.
+    pub cut: BTreeSet<NodeId>,
+    /// Images that crash at once.
+    pub broken: BTreeSet<TemplateId>,
+    publications: Vec<(Time, u32)>,
+}
+
+impl Script {
+    fn later(&mut self, after: Span, cause: FactId, kind: InputKind) {
+        self.sequence += 1;
+        self.queue.insert((self.now + after, self.sequence), Input { cause, kind });
+    }
+
+    fn runtime(&mut self, after: Span, node: NodeId, event: RuntimeEvent) {
+        self.later(after, FactId::NONE, InputKind::Runtime { node, event });
+    }
+
+    fn reachable(&self, node: NodeId) -> bool {
+        !self.down.contains(&node) && !self.cut.contains(&node)
+    }
+
+    fn operate(&mut self, node: NodeId, op: RuntimeOp) {
+        let stopped = |pod, container| RuntimeEvent::Exited { pod, container, why: Exit::Stopped };
+        match op {
+            RuntimeOp::Pull { pod, image, .. } => {
+                self.runtime(Span::from_millis(1), node, RuntimeEvent::Pulled { pod, image, ok: true });
+            }
+            RuntimeOp::Start { pod, container, template } => {
+                self.runtime(START, node, RuntimeEvent::Started { pod, container });
+                if self.broken.contains(&template) {
+                    let crash = RuntimeEvent::Exited { pod, container, why: Exit::Crashed };
+                    self.runtime(START + Span::from_millis(1), node, crash);
+                }
+            }
+            RuntimeOp::Stop { pod, container, .. } => self.runtime(STOP, node, stopped(pod, container)),
+            RuntimeOp::Probe { .. } | RuntimeOp::Remove { .. } => {}
+        }
+    }
+
+    fn silence(&mut self, node: NodeId, cause: FactId) {
+        let Some(&(first, period)) = self.beats.get(&node) else { return };
+        let next = self.now.next_tick(period, Span::from_nanos(first.as_nanos()));
+        let last = if next == self.now { next } else { next - period };
+        self.later(Span::ZERO, cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last } });
+    }
+}
+
+impl World for Script {
+    fn submit(&mut self, now: Time, orders: &mut Vec<Order>, _facts: &mut FactLog) {
+        self.now = now;
+        for order in orders.drain(..) {
+            match order.kind {
+                OrderKind::Send { from, to, message } => {
+                    let ((Address::Agent(node), _) | (_, Address::Agent(node))) = (from, to) else { continue };
+                    if self.reachable(node) {
+                        self.later(Span::from_millis(1), order.cause, InputKind::Delivered { from, to, message });
+                    }
+                }
+                OrderKind::Heartbeats { node, period, first, .. } => {
+                    self.beats.insert(node, (first, period));
+                    if self.reachable(node) {
+                        let beats = InputKind::Heartbeats { node, beats: Beats::Steady };
+                        self.later(first.since(now), order.cause, beats);
+                    }
+                }
+                OrderKind::Publish(p) => self.publications.push((now, p.version)),
+                OrderKind::Runtime { node, op } if !self.down.contains(&node) => self.operate(node, op),
+                OrderKind::Runtime { .. } => {}
+            }
+        }
+    }
+
+    fn advance(&mut self, until: Time, inputs: &mut Vec<Input>, _facts: &mut FactLog) -> Time {
+        let Some((&key, _)) = self.queue.first_key_value().filter(|((at, _), _)| *at <= until) else {
+            self.now = until;
+            return until;
+        };
+        let input = self.queue.remove(&key).expect("the key was just seen");
+        self.now = key.0;
+        let from_dead = match &input.kind {
+            InputKind::Runtime { node, .. } => self.down.contains(node),
+            InputKind::Delivered { from: Address::Agent(n), .. }
+            | InputKind::Delivered { to: Address::Agent(n), .. } => !self.reachable(*n),
+            InputKind::Heartbeats { node, beats: Beats::Steady } => !self.reachable(*node),
+            _ => false,
+        };
+        if !from_dead {
+            inputs.push(input);
+        }
+        key.0
+    }
+}
+
+/// A cluster on the bench: engine, scripted world, facts.
+pub struct Lab {
+    pub engine: Engine,
+    pub world: Script,
+    pub facts: FactLog,
+    exchange: Exchange,
+}
+
+/// What a lab is made of.
+pub struct Setup {
+    pub catalog: Catalog,
+    pub profile: Profile,
+}
+
+impl Setup {
+    pub fn new(profile: &str) -> Self {
+        Self { catalog: Catalog::new(), profile: Profile::named(profile).expect("a known profile") }
+    }
+
+    /// `n` nodes of 4 cores and 16 GiB in a zone.
+    pub fn nodes(mut self, zone: &str, n: usize) -> Self {
+        let zone_id = self.catalog.zone(zone);
+        let names = &mut self.catalog.names;
+        for i in 0..n {
+            let name = names.intern(&format!("{zone}{i}"));
+            let zone_label = (self.catalog.known.zone, names.intern(zone));
+            self.catalog.nodes.push(NodeSpec {
+                name,
+                labels: Labels::new([zone_label, (self.catalog.known.hostname, name)]),
+                zone: zone_id,
+                allocatable: Resources::new(MilliCpu(4_000), Bytes(16 << 30)),
+                max_pods: 110,
+                taints: Vec::new(),
+                unschedulable: false,
+                roles: Vec::new(),
+            });
+        }
+        self
+    }
+
+    /// A template of one container, labelled `app: <app>`.
+    pub fn template(&mut self, app: &str, image: &str) -> TemplateId {
+        let image = self.catalog.image(image, Bytes(0));
+        let names = &mut self.catalog.names;
+        let label = (names.intern("app"), names.intern(app));
+        let requests = Resources::new(MilliCpu(100), Bytes(128 << 20));
+        let container = Container {
+            name: names.intern("main"),
+            image,
+            pull: PullPolicy::IfNotPresent,
+            requests: requests.clone(),
+            cpu_limit: None,
+            memory_limit: None,
+            probes: Vec::new(),
+            pre_stop: None,
+        };
+        let namespace = names.intern("default");
+        self.catalog.templates.push(PodTemplate {
+            namespace,
+            labels: Labels::new([label]),
+            score_cpu: requests.cpu,
+            score_memory: requests.memory,
+            requests,
+            containers: vec![container],
+            init: Vec::new(),
+            node_selector: Vec::new(),
+            affinity: Affinity::default(),
+            tolerations: Vec::new(),
+            spread: Vec::new(),
+            host_ports: Vec::new(),
+            node_name: None,
+            priority: 0,
+            grace: None,
+            restart: RestartPolicy::Always,
+        })
+    }
+
+    /// A deployment of `replicas` and a service of the same name.
+    pub fn deployment(&mut self, name: &str, replicas: u32) -> WorkloadId {
+        let template = self.template(name, "app:v1");
+        let names = &mut self.catalog.names;
+        let selector = Selector::equals([(names.intern("app"), names.intern(name))]);
+        let (name, namespace): (Symbol, Symbol) = (names.intern(name), names.intern("default"));
+        self.catalog.services.push(ServiceSpec {
+            name,
+            namespace,
+            selector: Some(selector.clone()),
+            headless: false,
+            publish_not_ready: false,
+        });
+        self.catalog.workloads.push(WorkloadSpec {
+            name,
+            namespace,
+            kind: WorkloadKind::Deployment,
+            replicas,
+            template,
+            selector,
+            strategy: Strategy::Default,
+            min_ready: Span::ZERO,
+            progress_deadline: None,
+            history_limit: None,
+            paused: false,
+            at_start: true,
+        })
+    }
+
+    pub fn set(mut self, flag: &str, value: &str) -> Self {
+        self.profile.set(flag, value).expect("a valid flag");
+        self
+    }
+
+    pub fn start(self, seed: u64) -> Lab {
+        let catalog = Arc::new(self.catalog);
+        let mut world = Script::default();
+        for node in catalog.nodes.ids() {
+            world.later(Span::ZERO, FactId::NONE, InputKind::HostUp { node });
+        }
+        let engine = Engine::new(catalog, self.profile, Streams::new(seed));
+        Lab { engine, world, facts: FactLog::new(), exchange: Exchange::default() }
+    }
+}
+
+impl Lab {
+    /// Runs until `seconds` after the start.
+    pub fn until(&mut self, seconds: u64) {
+        self.until_time(Time::from_secs(seconds));
+    }
+
+    /// Runs until an instant.
+    pub fn until_time(&mut self, end: Time) {
+        run(&mut self.engine, &mut self.world, &mut self.facts, end, &mut self.exchange);
+    }
+
+    pub fn view(&self) -> View<'_> {
+        self.engine.view()
+    }
+
+    pub fn command(&mut self, operation: Operation) {
+        self.exchange.command(Input { cause: FactId::NONE, kind: InputKind::Operator(operation) });
+    }
+
+    /// Hosts lose power now.
+    pub fn kill(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        for node in nodes {
+            let fact = self.facts.record(self.engine.now(), FactId::NONE, FactKind::HostDown { node });
+            self.world.now = self.engine.now();
+            self.world.silence(node, fact);
+            self.world.down.insert(node);
+        }
+    }
+
+    /// Nothing passes between these hosts and the control plane from now on.
+    pub fn cut(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        for node in nodes {
+            self.world.now = self.engine.now();
+            self.world.silence(node, FactId::NONE);
+            self.world.cut.insert(node);
+        }
+    }
+
+    /// The hosts that were cut off are reachable again.
+    pub fn heal(&mut self) {
+        self.world.now = self.engine.now();
+        for node in std::mem::take(&mut self.world.cut) {
+            let (first, period) = self.world.beats[&node];
+            let next = self.world.now.next_tick(period, Span::from_nanos(first.as_nanos()));
+            let wait = next.since(self.world.now);
+            let beats = InputKind::Heartbeats { node, beats: Beats::Steady };
+            self.world.later(wait, FactId::NONE, beats);
+            self.world.later(Span::from_secs(1), FactId::NONE, InputKind::Reconnected { node });
+        }
+    }
+
+    /// Hosts boot again.
+    pub fn boot(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        for node in nodes {
+            self.world.now = self.engine.now();
+            self.world.down.remove(&node);
+            self.world.later(Span::ZERO, FactId::NONE, InputKind::HostUp { node });
+        }
+    }
+
+    /// When facts of one kind happened, in seconds.
+    pub fn times(&self, wanted: impl Fn(&FactKind) -> bool) -> Vec<f64> {
+        self.all(wanted).iter().map(|f| f.at.as_secs_f64()).collect()
+    }
+
+    pub fn all(&self, wanted: impl Fn(&FactKind) -> bool) -> Vec<Fact> {
+        self.facts.facts().iter().filter(|f| wanted(&f.kind)).copied().collect()
+    }
+
+    pub fn ready(&self, workload: WorkloadId) -> u32 {
+        self.view().workload(workload).ready
+    }
+
+    /// Pods of a workload on a node.
+    pub fn on(&self, node: NodeId) -> Vec<PodId> {
+        self.view().pods().filter(|p| p.node == Some(node) && !p.deleting).map(|p| p.id).collect()
+    }
+}
+
+/// The first `n` nodes from `first` on.
+pub fn nodes(first: u32, n: u32) -> impl Iterator<Item = NodeId> {
+    (first..first + n).map(NodeId)
+}
