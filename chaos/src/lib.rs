@@ -4,10 +4,18 @@
 //! expectations and properties by which a run is judged. It injects nothing itself: a world that is also a
 //! [`target::FaultTarget`] does. Start at [`experiment::Experiment`], then [`fault::Action`].
 
+pub mod director;
 pub mod expect;
 pub mod experiment;
 pub mod fault;
 pub mod load;
+pub mod property;
+pub mod resolve;
+pub mod scene;
 pub mod select;
+pub mod session;
 pub mod setting;
 pub mod target;
+
+#[cfg(test)]
+mod scripted;

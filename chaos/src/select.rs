@@ -19,7 +19,7 @@ pub struct NodeSelection {
     pub mode: Mode,
 }
 
-/// Pods that match every given condition, cut down by `mode`. Pods being deleted never match.
+/// Pods that match every given condition, cut down by `mode`. Pods that ended or are being deleted never match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodSelection {
     /// Of this workload.

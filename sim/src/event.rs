@@ -1,0 +1,59 @@
+//! What the simulated world has planned. Start at [`Event`].
+
+use shakedown_engine::fact::{Exit, FactId};
+use shakedown_engine::ids::{ImageId, NodeId, PodId, ServiceId, TrafficId};
+use shakedown_engine::message::{Address, Message};
+
+/// Identifies one plan: whoever made it keeps the newest stamp, and a plan with another one has been called off.
+pub(crate) type Stamp = u64;
+
+/// One container: its pod and its position among the pod's containers, init containers first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CellId {
+    pub(crate) pod: PodId,
+    pub(crate) cell: u8,
+}
+
+/// A message under way. Boxed, so that events stay small.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) from: Address,
+    pub(crate) to: Address,
+    pub(crate) message: Message,
+    pub(crate) cause: FactId,
+}
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// A message arrives.
+    Deliver(Box<Letter>),
+    /// A host has booted.
+    Booted { node: NodeId, stamp: Stamp },
+    /// A container's current work is done.
+    Done { cell: CellId, stamp: Stamp },
+    /// A container ends, whatever it does.
+    End { cell: CellId, stamp: Stamp, why: Exit },
+    /// A probe asks.
+    Ask { cell: CellId, probe: u8, stamp: Stamp },
+    /// A probe has its answer.
+    Answer { cell: CellId, probe: u8, stamp: Stamp, ok: bool },
+    /// The registry answered a host.
+    Registry { node: NodeId, image: ImageId, stamp: Stamp },
+    /// The first of all transfers is complete.
+    Transferred { stamp: Stamp },
+    /// A heartbeat is due.
+    BeatDue { node: NodeId, stamp: Stamp },
+    /// A heartbeat arrives; `steady` when the following ones will, too.
+    BeatArrives { node: NodeId, stamp: Stamp, steady: bool },
+    /// An agent that was cut off tries again.
+    Reconnect { node: NodeId, stamp: Stamp },
+    /// Clients begin to act on another version of a service's endpoints.
+    Flip { service: ServiceId },
+    /// The last client acts on a version.
+    Seen { service: ServiceId, version: u32, cause: FactId },
+    /// A node that came back has the same view as all others again.
+    CaughtUp { node: NodeId, stamp: Stamp },
+    /// Load on a service begins, ends, or feeds back on itself.
+    Load { source: TrafficId },
+}

@@ -1,0 +1,112 @@
+//! Messages between control plane and agents, and what a lost link means for the connection.
+//!
+//! Order is kept per sender and receiver. Nothing is delivered to or sent by a host that is down. A message that is
+//! lost breaks the connection: the agent connects again some time after the link works (client back-off, assumed to be
+//! 1 s give or take half), and the engine learns of it as `Reconnected`. Start at `send`.
+
+use shakedown_engine::fact::FactId;
+use shakedown_engine::ids::NodeId;
+use shakedown_engine::message::{Address, InputKind, Message};
+use shakedown_engine::time::Span;
+
+use crate::event::{Event, Letter, Stamp};
+use crate::network::{GIVE_UP, Place};
+use crate::world::SimWorld;
+
+/// Shortest and longest wait before an agent tries to connect again.
+const RECONNECT: (Span, Span) = (Span::from_millis(500), Span::from_millis(1500));
+
+/// The connection of one agent to the control plane.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Connection {
+    /// The link is cut in at least one direction.
+    pub(crate) cut: bool,
+    /// Of the plan to reconnect.
+    pub(crate) stamp: Stamp,
+    /// Why it broke or came back.
+    pub(crate) cause: FactId,
+}
+
+impl SimWorld {
+    /// Carries a message.
+    pub(crate) fn send(&mut self, from: Address, to: Address, message: Message, cause: FactId) {
+        let sender_up = self.alive(from);
+        let node = agent_of(from).or_else(|| agent_of(to));
+        let Some(node) = node.filter(|_| sender_up) else { return };
+        let Some(trip) = self.net.transit(place(from), place(to), self.network_draws.of(node)) else {
+            return self.lost(node, cause);
+        };
+        let slot = self.last_arrival.entry((from, to)).or_default();
+        *slot = (*slot).max(self.now + trip);
+        let at = *slot;
+        self.queue.push(at, Event::Deliver(Box::new(Letter { from, to, message, cause })));
+    }
+
+    /// A message arrives, unless nobody is there to take it.
+    pub(crate) fn on_deliver(&mut self, letter: Letter) {
+        let Letter { from, to, message, cause } = letter;
+        if self.alive(to) {
+            self.emit(cause, InputKind::Delivered { from, to, message });
+        }
+    }
+
+    /// A message was given up: the connection is broken, whether the link is cut or only bad.
+    fn lost(&mut self, node: NodeId, cause: FactId) {
+        if !self.links[node].cut && self.links[node].stamp == 0 {
+            self.plan_reconnect(node, GIVE_UP, cause);
+        }
+    }
+
+    /// Faults on links of this node came or went.
+    pub(crate) fn link_changed(&mut self, node: NodeId, cause: FactId) {
+        let cut = self.net.cut_off(node).is_some();
+        let before = std::mem::replace(&mut self.links[node].cut, cut);
+        if cut && !before {
+            self.links[node].stamp = 0;
+            self.links[node].cause = cause;
+            self.freeze_view(node);
+        }
+        if before && !cut {
+            self.plan_reconnect(node, Span::ZERO, cause);
+        }
+        self.refresh_beats(node);
+    }
+
+    /// Plans that the agent tries again some time after it has `noticed`.
+    fn plan_reconnect(&mut self, node: NodeId, noticed: Span, cause: FactId) {
+        let stamp = self.stamp();
+        let wait = self.network_draws.of(node).span(RECONNECT.0, RECONNECT.1);
+        self.links[node].stamp = stamp;
+        self.links[node].cause = cause;
+        self.queue.push(self.now + noticed + wait, Event::Reconnect { node, stamp });
+    }
+
+    /// The agent tries again.
+    pub(crate) fn on_reconnect(&mut self, node: NodeId, stamp: Stamp) {
+        let link = self.links[node];
+        if link.stamp != stamp {
+            return;
+        }
+        self.links[node].stamp = 0;
+        if !self.hosts[node].up {
+            return;
+        }
+        self.thaw_view(node);
+        self.emit(link.cause, InputKind::Reconnected { node });
+    }
+
+    fn alive(&self, address: Address) -> bool {
+        agent_of(address).is_none_or(|node| self.hosts[node].up)
+    }
+}
+
+fn agent_of(address: Address) -> Option<NodeId> {
+    match address {
+        Address::Control => None,
+        Address::Agent(node) => Some(node),
+    }
+}
+
+fn place(address: Address) -> Place {
+    agent_of(address).map_or(Place::Control, Place::Node)
+}

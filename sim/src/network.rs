@@ -1,0 +1,216 @@
+//! The network: how long a trip takes, and what faults do to it.
+//!
+//! It carries nothing itself (see `message`, `beat`, `traffic`). Several faults at once combine as `chaos::fault` says:
+//! cut while any cuts, delays add up, losses are independent. Start at [`Network::path`].
+
+use shakedown_chaos::fault::{Group, NetworkRule};
+use shakedown_chaos::setting::NetworkModel;
+use shakedown_engine::fact::FactId;
+use shakedown_engine::ids::{FaultId, Id, NodeId, ZoneId};
+use shakedown_engine::rng::Stream;
+use shakedown_engine::time::Span;
+
+/// Certainty, in parts of a billion.
+pub(crate) const CERTAIN: u64 = 1_000_000_000;
+/// First wait before a lost packet is sent again; doubles each time. Source: torvalds/linux:include/net/tcp.h, `TCP_RTO_MIN`.
+const RETRANSMIT: Span = Span::from_millis(200);
+/// A message that is still not through is given up.
+pub(crate) const GIVE_UP: Span = Span::from_secs(15);
+
+/// An end of a trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Node(NodeId),
+    Control,
+    Outside,
+}
+
+/// What faults do to trips from one place to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    pub(crate) cut: bool,
+    pub(crate) delay: Span,
+    pub(crate) jitter: Span,
+    /// Parts of a billion that get through.
+    pub(crate) pass: u64,
+}
+
+impl Path {
+    const CLEAR: Self = Self { cut: false, delay: Span::ZERO, jitter: Span::ZERO, pass: CERTAIN };
+}
+
+/// Members of a side, as a bit set.
+#[derive(Clone, Debug)]
+struct Members {
+    nodes: Vec<u64>,
+    control: bool,
+    outside: bool,
+}
+
+impl Members {
+    fn new(group: &Group) -> Self {
+        let mut nodes = Vec::new();
+        for node in &group.nodes {
+            let word = node.index() / 64;
+            if nodes.len() <= word {
+                nodes.resize(word + 1, 0);
+            }
+            nodes[word] |= 1u64 << (node.index() % 64);
+        }
+        Self { nodes, control: group.control, outside: group.outside }
+    }
+
+    fn contains(&self, place: Place) -> bool {
+        match place {
+            Place::Node(node) => {
+                self.nodes.get(node.index() / 64).is_some_and(|word| word >> (node.index() % 64) & 1 == 1)
+            }
+            Place::Control => self.control,
+            Place::Outside => self.outside,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    fault: FaultId,
+    cause: FactId,
+    from: Members,
+    to: Members,
+    one_way: bool,
+    rule: NetworkRule,
+}
+
+impl Rule {
+    fn hits(&self, from: Place, to: Place) -> bool {
+        self.from.contains(from) && self.to.contains(to)
+            || !self.one_way && self.from.contains(to) && self.to.contains(from)
+    }
+}
+
+/// Zones, latencies and the faults that hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    model: NetworkModel,
+    zones: Vec<ZoneId>,
+    rules: Vec<Rule>,
+    /// Nodes that any rule names, in id order.
+    ruled: Vec<NodeId>,
+}
+
+impl Network {
+    pub(crate) fn new(model: NetworkModel, zones: Vec<ZoneId>) -> Self {
+        Self { model, zones, rules: Vec::new(), ruled: Vec::new() }
+    }
+
+    /// What faults do to trips from `from` to `to`. Nothing happens to what stays on one host.
+    pub(crate) fn path(&self, from: Place, to: Place) -> Path {
+        let mut path = Path::CLEAR;
+        if self.rules.is_empty() || from == to {
+            return path;
+        }
+        for rule in self.rules.iter().filter(|rule| rule.hits(from, to)) {
+            match rule.rule {
+                NetworkRule::Cut => path.cut = true,
+                NetworkRule::Delay { latency, jitter } => {
+                    path.delay += latency;
+                    path.jitter += jitter;
+                }
+                NetworkRule::Lose { permille } => path.pass = path.pass * u64::from(1000 - permille.min(1000)) / 1000,
+            }
+        }
+        path
+    }
+
+    /// A trip without faults and jitter.
+    pub(crate) fn latency(&self, from: Place, to: Place) -> Span {
+        match (from, to) {
+            (Place::Node(a), Place::Node(b)) if a == b => Span::ZERO,
+            (Place::Node(a), Place::Node(b)) => self.between(self.zones[a.index()], self.zones[b.index()]),
+            (Place::Outside, _) | (_, Place::Outside) => self.model.to_outside,
+            (Place::Control, _) | (_, Place::Control) => self.model.to_control,
+        }
+    }
+
+    /// A trip between two different hosts in these zones.
+    pub(crate) fn between(&self, a: ZoneId, b: ZoneId) -> Span {
+        if a == b { self.model.within_zone } else { self.model.between_zones }
+    }
+
+    /// A node's zone.
+    pub(crate) fn zone(&self, node: NodeId) -> ZoneId {
+        self.zones[node.index()]
+    }
+
+    /// A mean trip, faults included: what a long run of requests sees.
+    pub(crate) fn mean_trip(&self, from: Place, to: Place) -> Span {
+        let path = self.path(from, to);
+        let jitter = if from == to { Span::ZERO } else { path.jitter + self.model.jitter };
+        self.latency(from, to) + path.delay + jitter.permille(500)
+    }
+
+    /// The time that one message takes, `None` when it does not arrive.
+    ///
+    /// The transport is reliable: loss costs retransmissions, until it gives up.
+    pub(crate) fn transit(&self, from: Place, to: Place, draws: &mut Stream) -> Option<Span> {
+        let path = self.path(from, to);
+        if path.cut {
+            return None;
+        }
+        let total = self.latency(from, to) + path.delay + draws.span(Span::ZERO, self.model.jitter + path.jitter);
+        let (mut waited, mut wait) = (Span::ZERO, RETRANSMIT);
+        while path.pass < CERTAIN && draws.below(CERTAIN) >= path.pass {
+            waited += wait;
+            wait = wait.times(2);
+            if waited > GIVE_UP {
+                return None;
+            }
+        }
+        Some(total + waited)
+    }
+
+    /// True when nothing gets from the node to the control plane, or nothing back. Also says why.
+    pub(crate) fn cut_off(&self, node: NodeId) -> Option<FactId> {
+        let node = Place::Node(node);
+        let cuts = |rule: &&Rule| {
+            rule.rule == NetworkRule::Cut && (rule.hits(node, Place::Control) || rule.hits(Place::Control, node))
+        };
+        self.rules.iter().find(cuts).map(|rule| rule.cause)
+    }
+
+    /// Nodes that any fault names, in id order: all others have clear links to everybody.
+    pub(crate) fn ruled(&self) -> &[NodeId] {
+        &self.ruled
+    }
+
+    fn named(&self, named: impl Fn(Place) -> bool) -> Vec<NodeId> {
+        (0..self.zones.len()).map(NodeId::from_index).filter(|node| named(Place::Node(*node))).collect()
+    }
+
+    /// Lets a fault hold; an older one of the same name is replaced. Returns the nodes whose links may change.
+    pub(crate) fn apply(
+        &mut self,
+        fault: FaultId,
+        cause: FactId,
+        groups: (&Group, &Group),
+        kind: (bool, NetworkRule),
+    ) -> Vec<NodeId> {
+        let mut nodes = self.lift(fault);
+        let ((from, to), (one_way, rule)) = (groups, kind);
+        self.rules.push(Rule { fault, cause, from: Members::new(from), to: Members::new(to), one_way, rule });
+        self.rules.sort_by_key(|rule| rule.fault);
+        nodes.extend(from.nodes.iter().chain(&to.nodes));
+        nodes.sort_unstable();
+        nodes.dedup();
+        self.ruled = self.named(|place| self.rules.iter().any(|r| r.from.contains(place) || r.to.contains(place)));
+        nodes
+    }
+
+    /// Ends a fault. Returns the nodes whose links may change.
+    pub(crate) fn lift(&mut self, fault: FaultId) -> Vec<NodeId> {
+        let Some(index) = self.rules.iter().position(|rule| rule.fault == fault) else { return Vec::new() };
+        let rule = self.rules.remove(index);
+        self.ruled = self.named(|place| self.rules.iter().any(|r| r.from.contains(place) || r.to.contains(place)));
+        self.named(|place| rule.from.contains(place) || rule.to.contains(place))
+    }
+}

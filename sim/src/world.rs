@@ -1,0 +1,223 @@
+//! The whole: state, clock and the loop over events.
+//!
+//! Parts change state and mark what depends on it; at the end of each instant [`SimWorld::settle`] divides CPU and
+//! integrates traffic once for all that happened. Start at the `World` impl.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shakedown_chaos::experiment::Experiment;
+use shakedown_chaos::setting::{Behaviour, Defect};
+use shakedown_engine::fact::{FactId, FactLog};
+use shakedown_engine::ids::{Id, NodeId, Table};
+use shakedown_engine::message::{Address, Input, InputKind, Order, OrderKind};
+use shakedown_engine::model::Catalog;
+use shakedown_engine::rng::{Purpose, Stream, Streams};
+use shakedown_engine::time::{Span, Time};
+use shakedown_engine::world::World;
+
+use crate::beat::Beat;
+use crate::container::Pods;
+use crate::event::{Event, Stamp};
+use crate::host::Host;
+use crate::images::Images;
+use crate::message::Connection;
+use crate::network::Network;
+use crate::proxy::Proxies;
+use crate::queue::EventQueue;
+use crate::runtime::micro;
+use crate::traffic::Loads;
+
+/// At the start hosts report one after the other, this far apart, so that no two are simultaneous.
+const STAGGER: Span = Span::from_micros(10);
+
+/// A simulated cluster with its users. Cloning it forks the run.
+#[derive(Clone, Debug)]
+pub struct SimWorld {
+    pub(crate) now: Time,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) experiment: Arc<Experiment>,
+    pub(crate) streams: Streams,
+    pub(crate) queue: EventQueue<Event>,
+    pub(crate) outbox: Vec<Input>,
+    last_stamp: Stamp,
+    pub(crate) hosts: Table<NodeId, Host>,
+    pub(crate) dirty_hosts: Vec<NodeId>,
+    pub(crate) down_facts: Table<NodeId, FactId>,
+    pub(crate) boot_causes: BTreeMap<NodeId, FactId>,
+    pub(crate) pods: Pods,
+    pub(crate) images: Images,
+    pub(crate) net: Network,
+    pub(crate) links: Table<NodeId, Connection>,
+    pub(crate) last_arrival: BTreeMap<(Address, Address), Time>,
+    pub(crate) beats: Table<NodeId, Beat>,
+    pub(crate) beat_draws: Draws,
+    pub(crate) network_draws: Draws,
+    pub(crate) runtime_draws: Draws,
+    pub(crate) proxies: Proxies,
+    pub(crate) loads: Loads,
+    /// What an image of which nothing is known does.
+    pub(crate) plain: Behaviour,
+}
+
+/// The streams of one purpose, one a node, made on first use.
+#[derive(Clone, Debug)]
+pub(crate) struct Draws {
+    streams: Streams,
+    purpose: Purpose,
+    rows: Vec<Option<Box<Stream>>>,
+}
+
+impl Draws {
+    fn new(streams: Streams, purpose: Purpose, nodes: usize) -> Self {
+        Self { streams, purpose, rows: vec![None; nodes] }
+    }
+
+    pub(crate) fn of(&mut self, node: NodeId) -> &mut Stream {
+        let (streams, purpose) = (self.streams, self.purpose);
+        self.rows[node.index()].get_or_insert_with(|| Box::new(streams.stream(purpose, node.0)))
+    }
+}
+
+impl SimWorld {
+    /// A cluster at time zero: all hosts are up and nothing runs on them.
+    pub fn new(catalog: Arc<Catalog>, experiment: Arc<Experiment>, streams: Streams) -> Self {
+        let nodes = catalog.nodes.len();
+        let system = micro(experiment.setting.host.system_cpu);
+        let zones = catalog.nodes.iter().map(|(_, node)| node.zone).collect();
+        let images = &experiment.setting.images;
+        let pullable = catalog.images.ids().filter(|id| images.get(*id).is_none_or(|b| b.defect != Defect::Missing));
+        let present: Vec<_> = pullable.filter(|_| experiment.setting.host.images_present).collect();
+        let proxies = Proxies::new(&catalog, &experiment, streams);
+        let mut world = Self {
+            now: Time::ZERO,
+            streams,
+            queue: EventQueue::new(),
+            outbox: Vec::new(),
+            last_stamp: 0,
+            hosts: catalog.nodes.iter().map(|(_, node)| Host::new(node, system)).collect(),
+            dirty_hosts: Vec::new(),
+            down_facts: (0..nodes).map(|_| FactId::NONE).collect(),
+            boot_causes: BTreeMap::new(),
+            pods: Pods::default(),
+            images: Images::new(nodes, present.into_iter()),
+            net: Network::new(experiment.setting.network.clone(), zones),
+            links: (0..nodes).map(|_| Connection::default()).collect(),
+            last_arrival: BTreeMap::new(),
+            beats: (0..nodes).map(|_| Beat::default()).collect(),
+            beat_draws: Draws::new(streams, Purpose::Heartbeat, nodes),
+            network_draws: Draws::new(streams, Purpose::Network, nodes),
+            runtime_draws: Draws::new(streams, Purpose::Runtime, nodes),
+            loads: Loads::new(&catalog, &experiment, streams, &proxies),
+            proxies,
+            plain: Behaviour::default(),
+            catalog,
+            experiment,
+        };
+        world.start();
+        world
+    }
+
+    fn start(&mut self) {
+        let nodes: Vec<NodeId> = self.hosts.ids().collect();
+        for node in nodes {
+            let stamp = self.stamp();
+            self.hosts[node].boot = stamp;
+            self.queue.push(Time::ZERO + STAGGER.times(u64::from(node.0)), Event::Booted { node, stamp });
+        }
+        self.begin_loads();
+    }
+
+    /// Ends a run: what users saw since the last change becomes facts.
+    pub fn finish(&mut self, now: Time, facts: &mut FactLog) {
+        self.move_to(now, facts);
+        self.settle(facts);
+        self.close_loads(facts);
+    }
+
+    /// A stamp that no plan has yet.
+    pub(crate) fn stamp(&mut self) -> Stamp {
+        self.last_stamp += 1;
+        self.last_stamp
+    }
+
+    /// Tells the engine something at the present instant.
+    pub(crate) fn emit(&mut self, cause: FactId, kind: InputKind) {
+        self.outbox.push(Input { cause, kind });
+    }
+
+    /// Moves the clock. Nothing may be due before `now`.
+    pub(crate) fn move_to(&mut self, now: Time, facts: &mut FactLog) {
+        assert!(now >= self.now, "time does not run backwards");
+        if now > self.now {
+            self.settle(facts);
+            self.now = now;
+        }
+    }
+
+    /// Works out what follows from all that changed at this instant.
+    fn settle(&mut self, facts: &mut FactLog) {
+        self.assign_loads();
+        while let Some(node) = self.dirty_hosts.pop() {
+            self.divide_cpu(node);
+        }
+        self.review_outcomes(facts);
+    }
+
+    fn handle(&mut self, event: Event, facts: &mut FactLog) {
+        match event {
+            Event::Deliver(letter) => self.on_deliver(*letter),
+            Event::Booted { node, stamp } => self.on_booted(node, stamp, facts),
+            Event::Done { cell, stamp } => self.on_done(cell, stamp),
+            Event::End { cell, stamp, why } => self.on_end(cell, stamp, why),
+            Event::Ask { cell, probe, stamp } => self.on_ask(cell, probe, stamp),
+            Event::Answer { cell, probe, stamp, ok } => self.on_answer(cell, probe, stamp, ok),
+            Event::Registry { node, image, stamp } => self.on_registry(node, image, stamp),
+            Event::Transferred { stamp } => self.on_transferred(stamp),
+            Event::BeatDue { node, stamp } => self.on_beat_due(node, stamp),
+            Event::BeatArrives { node, stamp, steady } => self.on_beat_arrives(node, stamp, steady),
+            Event::Reconnect { node, stamp } => self.on_reconnect(node, stamp),
+            Event::Flip { service } => self.on_flip(service),
+            Event::Seen { service, version, cause } => self.on_seen((service, version), cause, facts),
+            Event::CaughtUp { node, stamp } => self.on_caught_up(node, stamp),
+            Event::Load { source } => self.on_load(source),
+        }
+    }
+}
+
+impl World for SimWorld {
+    fn submit(&mut self, now: Time, orders: &mut Vec<Order>, facts: &mut FactLog) {
+        self.move_to(now, facts);
+        for Order { cause, kind } in orders.drain(..) {
+            match kind {
+                OrderKind::Send { from, to, message } => self.send(from, to, message, cause),
+                OrderKind::Publish(publication) => self.publish(publication, cause),
+                // An agent that died at this very instant orders nothing.
+                OrderKind::Heartbeats { node, .. } | OrderKind::Runtime { node, .. } if !self.hosts[node].up => {}
+                OrderKind::Heartbeats { node, period, jitter, first } => {
+                    self.order_beats(node, (period, jitter), first, cause);
+                }
+                OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
+            }
+        }
+    }
+
+    fn advance(&mut self, until: Time, inputs: &mut Vec<Input>, facts: &mut FactLog) -> Time {
+        loop {
+            self.settle(facts);
+            if !self.outbox.is_empty() && self.queue.next_time().is_none_or(|next| next > self.now) {
+                inputs.append(&mut self.outbox);
+                return self.now;
+            }
+            let Some((at, event)) = self.queue.pop_until(until) else {
+                self.now = self.now.max(until.min(Time::MAX));
+                return self.now;
+            };
+            self.now = self.now.max(at);
+            self.handle(event, facts);
+            while let Some((_, event)) = self.queue.pop_until(self.now) {
+                self.handle(event, facts);
+            }
+        }
+    }
+}
