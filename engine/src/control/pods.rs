@@ -140,7 +140,11 @@ impl Control {
         let revision = self.replacement_revision(pod);
         self.revisions[revision].losses.push_back(loss);
         self.plan_revision(cx, revision, self.profile.control.watch_lag);
-        self.observe_pod(cx, pod, SlotEvent::NewEnded);
+        if why == Deletion::Failed {
+            // Only a task whose own state says so counts as a failed update: a dead node leaves it at `running`.
+            // Source: moby/swarmkit:manager/orchestrator/update/updater.go, the watch for states beyond running.
+            self.observe_pod(cx, pod, SlotEvent::NewEnded);
+        }
     }
 
     /// The object is gone: its place is free and nobody shows it any more.

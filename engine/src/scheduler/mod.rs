@@ -6,7 +6,8 @@
 //!
 //! Inside, everything a placement reads is kept up incrementally: free resources in columns (`usage`), node-only rules
 //! as tables (`fixed`), pods counted by domain (`ledger`, `counters`), templates compiled to classes (`class`). A
-//! placement is then two passes over a sample of nodes, `filter` and `score`. Start at [`Scheduler::place`].
+//! placement is then two passes over a sample of nodes, `filter` and `score`. Candidates that identical pods share
+//! (`memo` is the first of that kind) belong behind those two, which stay the truth. Start at [`Scheduler::place`].
 
 mod class;
 mod counters;

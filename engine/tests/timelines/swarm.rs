@@ -2,9 +2,7 @@
 //!
 //! Through the loop against the scripted world: placement, detection, restart delay, update by slots.
 
-mod script;
-
-use script::{Lab, Setup, nodes};
+use crate::script::{Lab, Setup, nodes};
 use shakedown_engine::fact::{Deletion, FactKind};
 use shakedown_engine::ids::{NodeId, WorkloadId};
 use shakedown_engine::message::Operation;

@@ -2,9 +2,7 @@
 //!
 //! Through the loop against the scripted world: what is measured here is the control plane and its limits, nothing else.
 
-mod script;
-
-use script::{Setup, nodes};
+use crate::script::{Lab, Setup, nodes};
 use shakedown_engine::fact::{Deletion, FactKind};
 use shakedown_engine::ids::NodeId;
 use shakedown_engine::message::Operation;
@@ -164,7 +162,7 @@ fn a_partition_runs_both_copies_until_it_heals_and_moves_nothing_back() {
     lab.cut([NodeId(0)]);
     lab.until(KILL + 420);
     assert_eq!(lab.ready(web), 6, "replaced elsewhere");
-    let exits = |lab: &script::Lab| lab.times(|k| matches!(k, FactKind::ContainerExited { .. }));
+    let exits = |lab: &Lab| lab.times(|k| matches!(k, FactKind::ContainerExited { .. }));
     assert_eq!(exits(&lab).len(), 0, "the old copies still run");
     lab.heal();
     lab.until(KILL + 440);
@@ -217,7 +215,7 @@ fn a_thousand_replicas_are_throttled_by_the_controllers_client() {
     let created = lab.times(|k| matches!(k, FactKind::PodCreated { .. }));
     assert_eq!(created.len(), 1000);
     within(created[999] - 100.0, 48.0, 52.0, "970 creations at 20/s after a burst of 30");
-    assert_eq!(lab.times(|k| matches!(k, FactKind::Throttled { .. })).is_empty(), false);
+    assert!(!lab.times(|k| matches!(k, FactKind::Throttled { .. })).is_empty(), "and a report can say so");
     assert_eq!(lab.ready(web), 1000);
 }
 

@@ -22,23 +22,23 @@ use shakedown_engine::world::{Exchange, World, run};
 use shakedown_engine::{Engine, View};
 
 /// From an order to start until the container runs.
-pub const START: Span = Span::from_millis(1_500);
+pub(crate) const START: Span = Span::from_millis(1_500);
 /// From an order to stop until the container has ended.
-pub const STOP: Span = Span::from_millis(500);
+pub(crate) const STOP: Span = Span::from_millis(500);
 
 /// Hosts that obey.
 #[derive(Clone, Default)]
-pub struct Script {
+pub(crate) struct Script {
     now: Time,
     queue: BTreeMap<(Time, u64), Input>,
     sequence: u64,
     beats: BTreeMap<NodeId, (Time, Span)>,
     /// Hosts without power.
-    pub down: BTreeSet<NodeId>,
+    pub(crate) down: BTreeSet<NodeId>,
     /// Hosts that no message reaches or leaves.
-    pub cut: BTreeSet<NodeId>,
+    pub(crate) cut: BTreeSet<NodeId>,
     /// Images that crash at once.
-    pub broken: BTreeSet<TemplateId>,
+    pub(crate) broken: BTreeSet<TemplateId>,
     publications: Vec<(Time, u32)>,
 }
 
@@ -129,26 +129,26 @@ impl World for Script {
 }
 
 /// A cluster on the bench: engine, scripted world, facts.
-pub struct Lab {
-    pub engine: Engine,
-    pub world: Script,
-    pub facts: FactLog,
+pub(crate) struct Lab {
+    pub(crate) engine: Engine,
+    pub(crate) world: Script,
+    pub(crate) facts: FactLog,
     exchange: Exchange,
 }
 
 /// What a lab is made of.
-pub struct Setup {
-    pub catalog: Catalog,
-    pub profile: Profile,
+pub(crate) struct Setup {
+    pub(crate) catalog: Catalog,
+    pub(crate) profile: Profile,
 }
 
 impl Setup {
-    pub fn new(profile: &str) -> Self {
+    pub(crate) fn new(profile: &str) -> Self {
         Self { catalog: Catalog::new(), profile: Profile::named(profile).expect("a known profile") }
     }
 
     /// `n` nodes of 4 cores and 16 GiB in a zone.
-    pub fn nodes(mut self, zone: &str, n: usize) -> Self {
+    pub(crate) fn nodes(mut self, zone: &str, n: usize) -> Self {
         let zone_id = self.catalog.zone(zone);
         let names = &mut self.catalog.names;
         for i in 0..n {
@@ -169,7 +169,7 @@ impl Setup {
     }
 
     /// A template of one container, labelled `app: <app>`.
-    pub fn template(&mut self, app: &str, image: &str) -> TemplateId {
+    pub(crate) fn template(&mut self, app: &str, image: &str) -> TemplateId {
         let image = self.catalog.image(image, Bytes(0));
         let names = &mut self.catalog.names;
         let label = (names.intern("app"), names.intern(app));
@@ -206,7 +206,7 @@ impl Setup {
     }
 
     /// A deployment of `replicas` and a service of the same name.
-    pub fn deployment(&mut self, name: &str, replicas: u32) -> WorkloadId {
+    pub(crate) fn deployment(&mut self, name: &str, replicas: u32) -> WorkloadId {
         let template = self.template(name, "app:v1");
         let names = &mut self.catalog.names;
         let selector = Selector::equals([(names.intern("app"), names.intern(name))]);
@@ -234,12 +234,12 @@ impl Setup {
         })
     }
 
-    pub fn set(mut self, flag: &str, value: &str) -> Self {
+    pub(crate) fn set(mut self, flag: &str, value: &str) -> Self {
         self.profile.set(flag, value).expect("a valid flag");
         self
     }
 
-    pub fn start(self, seed: u64) -> Lab {
+    pub(crate) fn start(self, seed: u64) -> Lab {
         let catalog = Arc::new(self.catalog);
         let mut world = Script::default();
         for node in catalog.nodes.ids() {
@@ -252,25 +252,25 @@ impl Setup {
 
 impl Lab {
     /// Runs until `seconds` after the start.
-    pub fn until(&mut self, seconds: u64) {
+    pub(crate) fn until(&mut self, seconds: u64) {
         self.until_time(Time::from_secs(seconds));
     }
 
     /// Runs until an instant.
-    pub fn until_time(&mut self, end: Time) {
+    pub(crate) fn until_time(&mut self, end: Time) {
         run(&mut self.engine, &mut self.world, &mut self.facts, end, &mut self.exchange);
     }
 
-    pub fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
         self.engine.view()
     }
 
-    pub fn command(&mut self, operation: Operation) {
+    pub(crate) fn command(&mut self, operation: Operation) {
         self.exchange.command(Input { cause: FactId::NONE, kind: InputKind::Operator(operation) });
     }
 
     /// Hosts lose power now.
-    pub fn kill(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+    pub(crate) fn kill(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
         for node in nodes {
             let fact = self.facts.record(self.engine.now(), FactId::NONE, FactKind::HostDown { node });
             self.world.now = self.engine.now();
@@ -280,7 +280,7 @@ impl Lab {
     }
 
     /// Nothing passes between these hosts and the control plane from now on.
-    pub fn cut(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+    pub(crate) fn cut(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
         for node in nodes {
             self.world.now = self.engine.now();
             self.world.silence(node, FactId::NONE);
@@ -289,7 +289,7 @@ impl Lab {
     }
 
     /// The hosts that were cut off are reachable again.
-    pub fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.world.now = self.engine.now();
         for node in std::mem::take(&mut self.world.cut) {
             let (first, period) = self.world.beats[&node];
@@ -302,7 +302,7 @@ impl Lab {
     }
 
     /// Hosts boot again.
-    pub fn boot(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+    pub(crate) fn boot(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
         for node in nodes {
             self.world.now = self.engine.now();
             self.world.down.remove(&node);
@@ -311,25 +311,25 @@ impl Lab {
     }
 
     /// When facts of one kind happened, in seconds.
-    pub fn times(&self, wanted: impl Fn(&FactKind) -> bool) -> Vec<f64> {
+    pub(crate) fn times(&self, wanted: impl Fn(&FactKind) -> bool) -> Vec<f64> {
         self.all(wanted).iter().map(|f| f.at.as_secs_f64()).collect()
     }
 
-    pub fn all(&self, wanted: impl Fn(&FactKind) -> bool) -> Vec<Fact> {
+    pub(crate) fn all(&self, wanted: impl Fn(&FactKind) -> bool) -> Vec<Fact> {
         self.facts.facts().iter().filter(|f| wanted(&f.kind)).copied().collect()
     }
 
-    pub fn ready(&self, workload: WorkloadId) -> u32 {
+    pub(crate) fn ready(&self, workload: WorkloadId) -> u32 {
         self.view().workload(workload).ready
     }
 
     /// Pods of a workload on a node.
-    pub fn on(&self, node: NodeId) -> Vec<PodId> {
+    pub(crate) fn on(&self, node: NodeId) -> Vec<PodId> {
         self.view().pods().filter(|p| p.node == Some(node) && !p.deleting).map(|p| p.id).collect()
     }
 }
 
 /// The first `n` nodes from `first` on.
-pub fn nodes(first: u32, n: u32) -> impl Iterator<Item = NodeId> {
+pub(crate) fn nodes(first: u32, n: u32) -> impl Iterator<Item = NodeId> {
     (first..first + n).map(NodeId)
 }

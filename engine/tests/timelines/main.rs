@@ -1,0 +1,5 @@
+//! The engine through the loop, against a scripted world: timelines of real systems with their tolerances.
+
+mod kubernetes;
+mod script;
+mod swarm;

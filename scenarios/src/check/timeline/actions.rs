@@ -1,0 +1,381 @@
+//! One entry into its action: names become ids, new images become templates.
+
+use shakedown_chaos::fault::{Action, CpuClass, CpuLoad, Link, PodDeath};
+use shakedown_chaos::select::{Mode, NodeSelection, PodSelection, Side};
+use shakedown_engine::ids::{TemplateId, WorkloadId};
+use shakedown_engine::model::WorkloadKind;
+use shakedown_engine::time::Span;
+
+use super::Labelled;
+use super::history::History;
+use crate::check::Checker;
+use crate::manifest::{DEFAULT_IMAGE_SIZE, image_name, pull_policy};
+use crate::problem::Mark;
+use crate::raw::{
+    ApplyRaw, Class, Death, DeployRaw, EntryRaw, KillPodsRaw, LinkRaw, NodesRaw, SaturateRaw, WorkloadRef,
+};
+use crate::text::At;
+
+/// What was written for a kind of action, and the action that its target makes.
+type Kind<'r, Raw, Target> = (&'r Option<At<Raw>>, fn(Target) -> Action);
+
+impl Checker<'_> {
+    /// Actions of an entry: one, or none when it is broken; `apply` of a manifest gives one for each workload.
+    pub(super) fn actions(&mut self, raw: &EntryRaw, file: &str, history: &mut History) -> Vec<Labelled> {
+        if let Some(apply) = &raw.apply {
+            return self.apply(apply, file);
+        }
+        let action = self.on_nodes(raw).or_else(|| self.on_network(raw)).or_else(|| self.on_workload(raw, history));
+        let Some(action) = action else { return Vec::new() };
+        let label = self.describe(&action);
+        vec![Labelled { action, label }]
+    }
+
+    fn on_nodes(&mut self, raw: &EntryRaw) -> Option<Action> {
+        let simple: [Kind<'_, NodesRaw, NodeSelection>; 6] = [
+            (&raw.kill, Action::Kill),
+            (&raw.restore, Action::Restore),
+            (&raw.restart, Action::Restart),
+            (&raw.cordon, Action::Cordon),
+            (&raw.uncordon, Action::Uncordon),
+            (&raw.drain, Action::Drain),
+        ];
+        for (nodes, action) in simple {
+            if let Some(nodes) = nodes {
+                return self.nodes_of(&nodes.value, nodes.mark).map(action);
+            }
+        }
+        if let Some(saturate) = &raw.saturate {
+            return self.saturate(&saturate.value, saturate.mark);
+        }
+        raw.kill_pods.as_ref().and_then(|kill| self.kill_pods(&kill.value, kill.mark))
+    }
+
+    fn saturate(&mut self, raw: &SaturateRaw, mark: Mark) -> Option<Action> {
+        let permille = raw.cpu.map_or(1000, |share| share.0);
+        if permille == 0 {
+            self.low.problems.error("E0204", mark, "a load of 0% takes nothing away").expected("expected more than 0%");
+            return None;
+        }
+        let class = match raw.class {
+            Some(Class::Container) => CpuClass::Container,
+            Some(Class::Realtime) => CpuClass::RealTime,
+            Some(Class::Host) | None => CpuClass::Host,
+        };
+        let nodes = self.selector(&raw.selector(), mark)?;
+        Some(Action::Saturate { nodes, load: CpuLoad { permille, class } })
+    }
+
+    fn kill_pods(&mut self, raw: &KillPodsRaw, mark: Mark) -> Option<Action> {
+        let how = match (raw.how, raw.grace) {
+            (Some(Death::Crash), Some(grace)) => {
+                self.low
+                    .problems
+                    .error("E0405", grace.mark, "a crash has no grace")
+                    .expected("expected `grace` only with `how: delete`");
+                return None;
+            }
+            (Some(Death::Crash), None) => PodDeath::Crash,
+            (_, grace) => PodDeath::Delete { grace: grace.map(|v| v.value.0) },
+        };
+        self.pods_of(raw, mark).map(|pods| Action::KillPods { pods, how })
+    }
+
+    fn on_network(&mut self, raw: &EntryRaw) -> Option<Action> {
+        let (kind, link) = [("partition", &raw.partition), ("delay", &raw.delay), ("lose", &raw.lose)]
+            .into_iter()
+            .find_map(|(kind, link)| link.as_ref().map(|link| (kind, link)))?;
+        let lowered = self.link(&link.value, link.mark, kind)?;
+        match kind {
+            "partition" => Some(Action::Partition(lowered)),
+            "delay" => {
+                let latency = link.value.latency.map(|v| v.value.0);
+                let jitter = link.value.jitter.map_or(Span::ZERO, |v| v.value.0);
+                if latency.is_none() {
+                    self.missing(link.mark, "latency", "a duration such as `100ms`");
+                }
+                latency.map(|latency| Action::Delay { link: lowered, latency, jitter })
+            }
+            _ => {
+                let loss = link.value.loss.map(|v| v.value.0);
+                if loss.is_none() {
+                    self.missing(link.mark, "loss", "a percentage such as `10%`");
+                }
+                loss.map(|permille| Action::Lose { link: lowered, permille })
+            }
+        }
+    }
+
+    fn missing(&mut self, mark: Mark, field: &str, expected: &str) {
+        self.low
+            .problems
+            .error("E0202", mark, format!("`{field}` is missing in a network fault"))
+            .expected(format!("expected `{field}`, {expected}"));
+    }
+
+    fn link(&mut self, raw: &LinkRaw, mark: Mark, kind: &str) -> Option<Link> {
+        let foreign = [
+            (raw.latency.map(|v| v.mark), "latency", kind != "delay"),
+            (raw.jitter.map(|v| v.mark), "jitter", kind != "delay"),
+            (raw.loss.map(|v| v.mark), "loss", kind != "lose"),
+        ];
+        for (at, field, wrong) in foreign {
+            if let (Some(at), true) = (at, wrong) {
+                self.low.problems.error("E0201", at, format!("`{field}` has no meaning in `{kind}`")).expected(
+                    "expected `from`, `to` and `one_way`, `latency` and `jitter` for `delay`, `loss` for `lose`",
+                );
+            }
+        }
+        let from = self.side(&raw.from, mark);
+        let to = match &raw.to {
+            Some(to) => self.side(to, mark),
+            None => Some(Side { rest: true, ..Side::default() }),
+        };
+        let (from, to) = (from?, to?);
+        if from.rest && to.rest {
+            self.low
+                .problems
+                .error("E0401", mark, "both sides of this network fault are the rest")
+                .expected("expected at least one side that is named");
+            return None;
+        }
+        Some(Link { from, to, one_way: raw.one_way.unwrap_or(false) })
+    }
+
+    fn on_workload(&mut self, raw: &EntryRaw, history: &mut History) -> Option<Action> {
+        if let Some(scale) = &raw.scale {
+            let workload = self.operable(&scale.value.workload, Operation::Scale)?;
+            return Some(Action::Scale { workload, replicas: scale.value.replicas.value });
+        }
+        if let Some(deploy) = &raw.deploy {
+            return self.deploy(&deploy.value, deploy.mark, history);
+        }
+        let simple: [Kind<'_, WorkloadRef, WorkloadId>; 3] =
+            [(&raw.undo, Action::Undo), (&raw.pause, Action::Pause), (&raw.resume, Action::Resume)];
+        for (name, action) in simple {
+            if let Some(name) = name {
+                return self.operable(&name.value.0, Operation::Rollout).map(action);
+            }
+        }
+        let name = &raw.delete.as_ref()?.value.0;
+        self.known_workload(name).map(Action::Delete)
+    }
+
+    /// A workload that this operation is possible on.
+    fn operable(&mut self, name: &At<String>, operation: Operation) -> Option<WorkloadId> {
+        let workload = self.known_workload(name)?;
+        let kind = self.low.catalog.workloads[workload].kind;
+        let possible = match operation {
+            Operation::Scale => kind != WorkloadKind::Pod,
+            Operation::Rollout => kind == WorkloadKind::Deployment,
+        };
+        if !possible {
+            let (what, wanted) = match operation {
+                Operation::Scale => ("be scaled", "a deployment or replica set"),
+                Operation::Rollout => ("roll out", "a deployment"),
+            };
+            self.low
+                .problems
+                .error("E0410", name.mark, format!("`{}` cannot {what}", name.value))
+                .expected(format!("expected {wanted}"));
+        }
+        possible.then_some(workload)
+    }
+
+    fn deploy(&mut self, raw: &DeployRaw, mark: Mark, history: &mut History) -> Option<Action> {
+        let workload = self.operable(&raw.workload, Operation::Rollout)?;
+        let current = history.template(workload).unwrap_or(self.low.catalog.workloads[workload].template);
+        let mut next = self.low.catalog.templates[current].clone();
+        let given: Vec<(Option<&At<String>>, &At<String>)> = match (&raw.image, raw.images.0.as_slice()) {
+            (Some(image), []) => vec![(None, image)],
+            (None, images) if !images.is_empty() => images.iter().map(|(name, image)| (Some(name), image)).collect(),
+            _ => {
+                self.low
+                    .problems
+                    .error("E0207", mark, "a deploy says in exactly one way which images are new")
+                    .expected("expected either `image: NAME` or `images: { CONTAINER: NAME }`");
+                return None;
+            }
+        };
+        for (container, image) in given {
+            let index = self.container_index(&next, container, image)?;
+            let name = image_name(&image.value);
+            next.containers[index].pull = pull_policy(None, &name);
+            next.containers[index].image = self.low.catalog.image(&name, DEFAULT_IMAGE_SIZE);
+        }
+        let old = &self.low.catalog.templates[current].containers;
+        if old.iter().zip(&next.containers).all(|(old, new)| old.image == new.image) {
+            self.low.problems.warn(
+                "W0409",
+                mark,
+                format!("`{}` already has this image: nothing is rolled out", raw.workload.value),
+            );
+        }
+        let template =
+            self.same_template(workload, &next, history).unwrap_or_else(|| self.low.catalog.templates.push(next));
+        Some(Action::Deploy { workload, template })
+    }
+
+    /// A template of this workload that has the same images: going back is the same revision, as it is in Kubernetes.
+    fn same_template(
+        &self,
+        workload: WorkloadId,
+        wanted: &shakedown_engine::model::PodTemplate,
+        history: &History,
+    ) -> Option<TemplateId> {
+        let first = self.low.catalog.workloads[workload].template;
+        let images = |template: &shakedown_engine::model::PodTemplate| -> Vec<_> {
+            template.containers.iter().map(|container| container.image).collect()
+        };
+        let all = std::iter::once(first).chain(history.templates(workload));
+        all.into_iter().find(|&id| images(&self.low.catalog.templates[id]) == images(wanted))
+    }
+
+    fn container_index(
+        &mut self,
+        template: &shakedown_engine::model::PodTemplate,
+        name: Option<&At<String>>,
+        image: &At<String>,
+    ) -> Option<usize> {
+        let catalog = &*self.low.catalog;
+        let known: Vec<&str> = template.containers.iter().map(|c| catalog.text(c.name)).collect();
+        let found = match name {
+            Some(name) => known.iter().position(|known| *known == name.value),
+            None => (known.len() == 1).then_some(0),
+        };
+        if found.is_none() {
+            let (mark, message) = match name {
+                Some(name) => (name.mark, format!("the workload has no container `{}`", name.value)),
+                None => (image.mark, "the workload has several containers".to_owned()),
+            };
+            self.low
+                .problems
+                .error("E0303", mark, message)
+                .expected("expected `images: { CONTAINER: NAME }` with containers of the workload")
+                .suggest(name.map_or("", |name| &name.value), known);
+        }
+        found
+    }
+
+    fn apply(&mut self, raw: &At<ApplyRaw>, file: &str) -> Vec<Labelled> {
+        let workloads = match (&raw.value.workload, &raw.value.manifest) {
+            (Some(name), None) => self.known_workload(name).into_iter().collect(),
+            (None, Some(manifest)) => self.manifest(manifest, file).workloads,
+            _ => {
+                self.low
+                    .problems
+                    .error("E0207", raw.mark, "`apply` creates one thing")
+                    .expected("expected either `workload: NAME` or `manifest: FILE`");
+                Vec::new()
+            }
+        };
+        let actions = workloads.into_iter().map(Action::Apply);
+        actions.map(|action| Labelled { label: self.describe(&action), action }).collect()
+    }
+
+    /// What people call an action: `kill node doe`.
+    fn describe(&self, action: &Action) -> String {
+        let workload = |id: &WorkloadId| self.low.catalog.workload_name(*id);
+        match action {
+            Action::Kill(nodes) => format!("kill {}", self.nodes_in_words(nodes)),
+            Action::Restore(nodes) => format!("restore {}", self.nodes_in_words(nodes)),
+            Action::Restart(nodes) => format!("restart {}", self.nodes_in_words(nodes)),
+            Action::Saturate { nodes, load } => {
+                let class = match load.class {
+                    CpuClass::Container => "container",
+                    CpuClass::Host => "host",
+                    CpuClass::RealTime => "realtime",
+                };
+                format!("saturate {} to {}% ({class})", self.nodes_in_words(nodes), load.permille / 10)
+            }
+            Action::Partition(link) => format!("partition {}", self.link_in_words(link)),
+            Action::Delay { link, latency, .. } => format!("delay {} by {latency}", self.link_in_words(link)),
+            Action::Lose { link, permille } => {
+                format!("lose {}.{}% {}", permille / 10, permille % 10, self.link_in_words(link))
+            }
+            Action::KillPods { pods, how } => {
+                let verb = if matches!(how, PodDeath::Crash) { "crash" } else { "delete" };
+                format!("{verb} {}", self.pods_in_words(pods))
+            }
+            Action::Cordon(nodes) => format!("cordon {}", self.nodes_in_words(nodes)),
+            Action::Uncordon(nodes) => format!("uncordon {}", self.nodes_in_words(nodes)),
+            Action::Drain(nodes) => format!("drain {}", self.nodes_in_words(nodes)),
+            Action::Scale { workload: id, replicas } => format!("scale {} to {replicas}", workload(id)),
+            Action::Deploy { workload: id, template } => {
+                let images = self.low.catalog.templates[*template].containers.iter();
+                let images = images.map(|c| self.low.catalog.text(self.low.catalog.images[c.image].name));
+                let last = images.map(|name| name.rsplit('/').next().unwrap_or(name)).collect::<Vec<_>>().join(", ");
+                format!("deploy {last} to {}", workload(id))
+            }
+            Action::Undo(id) => format!("undo {}", workload(id)),
+            Action::Pause(id) => format!("pause {}", workload(id)),
+            Action::Resume(id) => format!("resume {}", workload(id)),
+            Action::Apply(id) => format!("apply {}", workload(id)),
+            Action::Delete(id) => format!("delete {}", workload(id)),
+        }
+    }
+
+    fn nodes_in_words(&self, nodes: &NodeSelection) -> String {
+        let catalog = &*self.low.catalog;
+        let mut conditions = Vec::new();
+        if !nodes.names.is_empty() {
+            let shown: Vec<&str> = nodes.names.iter().take(3).map(|&id| catalog.node_name(id)).collect();
+            let more = nodes.names.len().saturating_sub(3);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            conditions.push(format!("{}{more}", shown.join(", ")));
+        }
+        conditions.extend(nodes.zones.iter().map(|&zone| format!("zone {}", catalog.text(catalog.zones[zone]))));
+        conditions.extend(nodes.roles.iter().map(|&role| format!("role {}", catalog.text(role))));
+        conditions.extend(nodes.labels.iter().map(|&(k, v)| format!("{}={}", catalog.text(k), catalog.text(v))));
+        conditions.extend(nodes.hosting.map(|id| format!("hosting {}", catalog.workload_name(id))));
+        let whom = conditions.join(", ");
+        match (nodes.mode, whom.is_empty(), nodes.names.is_empty()) {
+            (Mode::All, true, _) => "all nodes".into(),
+            (Mode::All, false, false) => format!("node {whom}"),
+            (Mode::All, false, true) => format!("nodes of {whom}"),
+            (mode, true, _) => format!("{} of all nodes", in_words(mode)),
+            (mode, false, _) => format!("{} of the nodes of {whom}", in_words(mode)),
+        }
+    }
+
+    fn pods_in_words(&self, pods: &PodSelection) -> String {
+        let catalog = &*self.low.catalog;
+        let mut conditions = Vec::new();
+        conditions.extend(pods.workload.map(|id| catalog.workload_name(id).to_owned()));
+        conditions.extend(pods.service.map(|id| format!("service {}", catalog.service_name(id))));
+        conditions.extend(pods.labels.iter().map(|&(k, v)| format!("{}={}", catalog.text(k), catalog.text(v))));
+        conditions.extend(pods.on.as_ref().map(|on| format!("on {}", self.nodes_in_words(on))));
+        let whom = if conditions.is_empty() { "all workloads".into() } else { conditions.join(", ") };
+        match pods.mode {
+            Mode::All => format!("all pods of {whom}"),
+            mode => format!("{} of the pods of {whom}", in_words(mode)),
+        }
+    }
+
+    fn link_in_words(&self, link: &Link) -> String {
+        let arrow = if link.one_way { "to" } else { "and" };
+        format!("{} {arrow} {}", self.side_in_words(&link.from), self.side_in_words(&link.to))
+    }
+
+    fn side_in_words(&self, side: &Side) -> String {
+        let mut parts: Vec<String> = side.nodes.iter().map(|nodes| self.nodes_in_words(nodes)).collect();
+        let words = [(side.control, "the control plane"), (side.outside, "clients outside"), (side.rest, "the rest")];
+        parts.extend(words.into_iter().filter(|(there, _)| *there).map(|(_, word)| word.to_owned()));
+        parts.join(" with ")
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Scale,
+    Rollout,
+}
+
+fn in_words(mode: Mode) -> String {
+    match mode {
+        Mode::All => "all".into(),
+        Mode::Count(1) => "one".into(),
+        Mode::Count(n) => n.to_string(),
+        Mode::Percent(percent) => format!("{percent}%"),
+    }
+}

@@ -1,0 +1,232 @@
+//! Label selectors, node and pod affinity, topology spread, tolerations.
+//!
+//! Semantics of absence follow the API: a missing label selector selects nothing, an empty one everything.
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use shakedown_engine::ids::Symbol;
+use shakedown_engine::labels::{Op, Requirement, Selector};
+use shakedown_engine::model::{
+    Affinity, NodeTerm, PodTerm, SpreadConstraint, TaintEffect, Toleration, Weighted, WhenUnsatisfiable,
+};
+use shakedown_engine::time::Span;
+
+use super::{Lowering, place};
+use crate::text::Node;
+
+/// A selector that nothing matches.
+fn nothing(lowering: &Lowering<'_>) -> Selector {
+    Selector { all: vec![Requirement { key: lowering.catalog.known.empty, op: Op::In(Vec::new()) }] }
+}
+
+/// A label selector; `None` with a problem filed when an operator is unknown.
+pub(super) fn selector(from: &LabelSelector, lowering: &mut Lowering<'_>, node: &Node) -> Option<Selector> {
+    let mut all = Vec::new();
+    for (key, value) in from.match_labels.iter().flatten() {
+        let (key, value) = (lowering.catalog.names.intern(key), lowering.catalog.names.intern(value));
+        all.push(Requirement { key, op: Op::In(vec![value]) });
+    }
+    for one in from.match_expressions.iter().flatten() {
+        all.push(requirement((&one.key, &one.operator, one.values.as_deref()), lowering, node)?);
+    }
+    Some(Selector { all })
+}
+
+fn optional(from: Option<&LabelSelector>, lowering: &mut Lowering<'_>, node: &Node) -> Option<Selector> {
+    match from {
+        Some(from) => selector(from, lowering, node),
+        None => Some(nothing(lowering)),
+    }
+}
+
+/// A requirement from key, operator and values.
+fn requirement(
+    (key, operator, values): (&str, &str, Option<&[String]>),
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+) -> Option<Requirement> {
+    let key = lowering.catalog.names.intern(key);
+    let texts = values.unwrap_or_default();
+    let symbols = |lowering: &mut Lowering<'_>| texts.iter().map(|v| lowering.catalog.names.intern(v)).collect();
+    let number = || texts.first().and_then(|text| text.parse::<i64>().ok());
+    let op = match operator {
+        "In" => Some(Op::In(symbols(lowering))),
+        "NotIn" => Some(Op::NotIn(symbols(lowering))),
+        "Exists" => Some(Op::Exists),
+        "DoesNotExist" => Some(Op::NotExists),
+        "Gt" => number().map(Op::Greater),
+        "Lt" => number().map(Op::Less),
+        _ => None,
+    };
+    if op.is_none() {
+        lowering
+            .problems
+            .error(
+                "E0505",
+                node.mark,
+                format!("`{operator}` with `{}` is not a valid label condition", texts.join(", ")),
+            )
+            .expected("expected `In`, `NotIn`, `Exists`, `DoesNotExist`, or `Gt`/`Lt` with one whole number");
+    }
+    op.map(|op| Requirement { key, op })
+}
+
+/// All affinity of a pod.
+pub(super) fn affinity(
+    from: &core::Affinity,
+    namespace: Symbol,
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+) -> Option<Affinity> {
+    let mut out = Affinity::default();
+    if let Some(nodes) = &from.node_affinity {
+        for term in
+            nodes.required_during_scheduling_ignored_during_execution.iter().flat_map(|s| &s.node_selector_terms)
+        {
+            out.node_required.push(node_term(term, lowering, node)?);
+        }
+        for one in nodes.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
+            let item = node_term(&one.preference, lowering, node)?;
+            out.node_preferred.push(Weighted { weight: one.weight, item });
+        }
+    }
+    let near = from.pod_affinity.clone().unwrap_or_default();
+    let far = from.pod_anti_affinity.clone().unwrap_or_default();
+    let required = |terms: Option<Vec<core::PodAffinityTerm>>, lowering: &mut Lowering<'_>| {
+        terms.iter().flatten().map(|term| pod_term(term, namespace, lowering, node)).collect::<Option<Vec<_>>>()
+    };
+    let preferred = |terms: Option<Vec<core::WeightedPodAffinityTerm>>, lowering: &mut Lowering<'_>| {
+        let weighted = |one: &core::WeightedPodAffinityTerm, lowering: &mut Lowering<'_>| {
+            let item = pod_term(&one.pod_affinity_term, namespace, lowering, node)?;
+            Some(Weighted { weight: one.weight, item })
+        };
+        terms.iter().flatten().map(|one| weighted(one, lowering)).collect::<Option<Vec<_>>>()
+    };
+    out.pod_required = required(near.required_during_scheduling_ignored_during_execution, lowering)?;
+    out.anti_required = required(far.required_during_scheduling_ignored_during_execution, lowering)?;
+    out.pod_preferred = preferred(near.preferred_during_scheduling_ignored_during_execution, lowering)?;
+    out.anti_preferred = preferred(far.preferred_during_scheduling_ignored_during_execution, lowering)?;
+    Some(out)
+}
+
+fn node_term(from: &core::NodeSelectorTerm, lowering: &mut Lowering<'_>, node: &Node) -> Option<NodeTerm> {
+    let mut term = NodeTerm::default();
+    for one in from.match_expressions.iter().flatten() {
+        term.labels.all.push(requirement((&one.key, &one.operator, one.values.as_deref()), lowering, node)?);
+    }
+    for one in from.match_fields.iter().flatten() {
+        let names: Vec<Symbol> = one.values.iter().flatten().map(|name| lowering.catalog.names.intern(name)).collect();
+        match (one.key.as_str(), one.operator.as_str()) {
+            ("metadata.name", "In") => term.names.extend(names),
+            ("metadata.name", "NotIn") => term.not_names.extend(names),
+            _ => {
+                lowering
+                    .problems
+                    .error(
+                        "E0505",
+                        place(node, &["spec", "affinity", "nodeAffinity"]),
+                        "this field condition is not possible",
+                    )
+                    .expected("expected `metadata.name` with `In` or `NotIn`");
+                return None;
+            }
+        }
+    }
+    // An empty term matches no node. Source: kubernetes/kubernetes:staging/src/k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
+    if term == NodeTerm::default() {
+        term.labels = nothing(lowering);
+    }
+    Some(term)
+}
+
+fn pod_term(
+    from: &core::PodAffinityTerm,
+    namespace: Symbol,
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+) -> Option<PodTerm> {
+    let mark = place(node, &["spec", "affinity"]);
+    if from.match_label_keys.is_some() || from.mismatch_label_keys.is_some() {
+        let why = "terms are not narrowed by the pod's own label values";
+        lowering.unmodelled.field("affinity.matchLabelKeys", why, mark);
+    }
+    let all_namespaces = match &from.namespace_selector {
+        Some(all) if *all == LabelSelector::default() => true,
+        Some(_) => {
+            let why = "namespaces have no labels here; the pod's own namespace is taken";
+            lowering.unmodelled.field("affinity.namespaceSelector", why, mark);
+            false
+        }
+        None => false,
+    };
+    let listed: Vec<Symbol> =
+        from.namespaces.iter().flatten().map(|name| lowering.catalog.names.intern(name)).collect();
+    Some(PodTerm {
+        selector: optional(from.label_selector.as_ref(), lowering, node)?,
+        namespaces: if listed.is_empty() && !all_namespaces { vec![namespace] } else { listed },
+        all_namespaces,
+        topology_key: lowering.catalog.names.intern(&from.topology_key),
+    })
+}
+
+/// An explicit spread constraint.
+pub(super) fn spread(
+    from: &core::TopologySpreadConstraint,
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+) -> Option<SpreadConstraint> {
+    if from.match_label_keys.is_some() {
+        let why = "all revisions are counted together";
+        let mark = place(node, &["spec", "topologySpreadConstraints"]);
+        lowering.unmodelled.field("topologySpreadConstraints.matchLabelKeys", why, mark);
+    }
+    Some(SpreadConstraint {
+        max_skew: from.max_skew,
+        topology_key: lowering.catalog.names.intern(&from.topology_key),
+        when: if from.when_unsatisfiable == "ScheduleAnyway" {
+            WhenUnsatisfiable::ScheduleAnyway
+        } else {
+            WhenUnsatisfiable::DoNotSchedule
+        },
+        selector: optional(from.label_selector.as_ref(), lowering, node)?,
+        min_domains: from.min_domains.and_then(|n| u32::try_from(n).ok()),
+        honor_affinity: from.node_affinity_policy.as_deref() != Some("Ignore"),
+        honor_taints: from.node_taints_policy.as_deref() == Some("Honor"),
+    })
+}
+
+/// A toleration; `None` for an effect that does not exist, with a problem filed.
+pub(super) fn toleration(from: &core::Toleration, lowering: &mut Lowering<'_>, node: &Node) -> Option<Toleration> {
+    let effect = match from.effect.as_deref().filter(|effect| !effect.is_empty()) {
+        None => None,
+        Some(text) => match effect(text) {
+            Some(effect) => Some(effect),
+            None => {
+                lowering
+                    .problems
+                    .error("E0505", place(node, &["spec", "tolerations"]), format!("`{text}` is no effect of a taint"))
+                    .expected("expected `NoSchedule`, `PreferNoSchedule` or `NoExecute`");
+                return None;
+            }
+        },
+    };
+    let exists = from.operator.as_deref() == Some("Exists");
+    let names = &mut lowering.catalog.names;
+    Some(Toleration {
+        key: from.key.as_deref().filter(|key| !key.is_empty()).map(|key| names.intern(key)),
+        value: if exists { None } else { Some(names.intern(from.value.as_deref().unwrap_or_default())) },
+        effect,
+        // Zero and negative values evict at once.
+        seconds: from.toleration_seconds.map(|n| Span::from_secs(u64::try_from(n).unwrap_or(0))),
+    })
+}
+
+/// The effect of a taint.
+pub(crate) fn effect(text: &str) -> Option<TaintEffect> {
+    match text {
+        "NoSchedule" => Some(TaintEffect::NoSchedule),
+        "PreferNoSchedule" => Some(TaintEffect::PreferNoSchedule),
+        "NoExecute" => Some(TaintEffect::NoExecute),
+        _ => None,
+    }
+}

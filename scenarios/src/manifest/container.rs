@@ -1,0 +1,209 @@
+//! Containers: resources, probes, images, hooks.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use shakedown_engine::model::{Bytes, Container, MilliCpu, Probe, ProbeKind, ProbeRole, PullPolicy, Resources};
+use shakedown_engine::time::Span;
+
+use super::{DEFAULT_IMAGE_SIZE, Lowering, place};
+use crate::problem::Mark;
+use crate::text::{Node, Scale, parse_quantity};
+
+/// A container and what scoring needs to know of it.
+pub(super) struct Lowered {
+    pub(super) container: Container,
+    /// CPU and memory as scoring sees them.
+    pub(super) score: Resources,
+}
+
+/// CPU that scoring assumes when none is requested. Source: kubernetes/kubernetes:pkg/scheduler/util/pod_resources.go.
+const SCORE_CPU: MilliCpu = MilliCpu(100);
+/// Memory that scoring assumes when none is requested (same source).
+const SCORE_MEMORY: Bytes = Bytes(200 << 20);
+
+impl Lowering<'_> {
+    /// Lowers a container written at `node`.
+    pub(super) fn container(&mut self, from: &core::Container, node: &Node) -> Option<Lowered> {
+        let Some(image) = from.image.as_deref().filter(|image| !image.is_empty()) else {
+            self.problems
+                .error("E0505", node.mark, format!("the container `{}` has no image", from.name))
+                .expected("expected a field `image`");
+            return None;
+        };
+        let resources = from.resources.clone().unwrap_or_default();
+        let limits = resources.limits.unwrap_or_default();
+        let mut requests = limits.clone();
+        // A limit without a request is the request, too. Source: kubernetes/kubernetes:pkg/apis/core/v1/defaults.go.
+        requests.extend(resources.requests.clone().unwrap_or_default());
+        let wrong_before = self.problems.errors();
+        let written = resources.requests.unwrap_or_default();
+        let quantity_place = |name: &str| {
+            let part = if written.contains_key(name) { "requests" } else { "limits" };
+            place(node, &["resources", part, name])
+        };
+        let lowered = self.resources(&requests, &quantity_place);
+        let ceiling = self.resources(&limits, &|name| place(node, &["resources", "limits", name]));
+        self.above_limit((&lowered, &ceiling), &limits, node);
+        if self.problems.errors() > wrong_before {
+            return None;
+        }
+        let mut score = Resources::new(lowered.cpu, lowered.memory);
+        if !requests.contains_key("cpu") {
+            score.cpu = SCORE_CPU;
+        }
+        if !requests.contains_key("memory") {
+            score.memory = SCORE_MEMORY;
+        }
+        self.hooks(from, node);
+        let probes = [
+            (ProbeRole::Startup, &from.startup_probe),
+            (ProbeRole::Liveness, &from.liveness_probe),
+            (ProbeRole::Readiness, &from.readiness_probe),
+        ];
+        let image = image_name(image);
+        let container = Container {
+            name: self.catalog.names.intern(&from.name),
+            pull: pull_policy(from.image_pull_policy.as_deref(), &image),
+            image: self.catalog.image(&image, DEFAULT_IMAGE_SIZE),
+            requests: lowered,
+            cpu_limit: limits.contains_key("cpu").then_some(ceiling.cpu),
+            memory_limit: limits.contains_key("memory").then_some(ceiling.memory),
+            probes: probes.into_iter().filter_map(|(role, from)| from.as_ref().and_then(|p| probe(role, p))).collect(),
+            pre_stop: from.lifecycle.as_ref().and_then(|cycle| cycle.pre_stop.as_ref()).and_then(pre_stop),
+        };
+        Some(Lowered { container, score })
+    }
+
+    /// Amounts by name; a malformed one is a problem at the place that `at` gives.
+    pub(super) fn resources(&mut self, from: &BTreeMap<String, Quantity>, at: &dyn Fn(&str) -> Mark) -> Resources {
+        let mut out = Resources::default();
+        for (name, quantity) in from {
+            let scale = if name == "cpu" { Scale::Milli } else { Scale::Unit };
+            let Some(amount) = parse_quantity(&quantity.0, scale) else {
+                self.problems
+                    .error("E0502", at(name), format!("`{}` is not a valid quantity of `{name}`", quantity.0))
+                    .expected("expected a number with an optional suffix: `250m`, `0.5`, `64Mi`, `1Gi`, `500M`")
+                    .help("suffixes are n u m k M G T P E and Ki Mi Gi Ti Pi Ei; quantities are not negative");
+                continue;
+            };
+            match name.as_str() {
+                "cpu" => out.cpu = MilliCpu(amount),
+                "memory" => out.memory = Bytes(amount),
+                "ephemeral-storage" => out.ephemeral = Bytes(amount),
+                _ => {
+                    let name = self.catalog.names.intern(name);
+                    out.extended.push((name, amount));
+                }
+            }
+        }
+        out.extended.sort_unstable();
+        out
+    }
+
+    fn above_limit(
+        &mut self,
+        (requests, ceiling): (&Resources, &Resources),
+        limits: &BTreeMap<String, Quantity>,
+        node: &Node,
+    ) {
+        let cpu = limits.contains_key("cpu") && requests.cpu > ceiling.cpu;
+        let memory = limits.contains_key("memory") && requests.memory > ceiling.memory;
+        for (wrong, name) in [(cpu, "cpu"), (memory, "memory")] {
+            if wrong {
+                self.problems
+                    .error(
+                        "E0505",
+                        place(node, &["resources", "requests", name]),
+                        format!("the request of `{name}` is above its limit"),
+                    )
+                    .expected("expected a request that is at most the limit")
+                    .help("raise the limit or lower the request: the API server refuses this, too");
+            }
+        }
+    }
+
+    fn hooks(&mut self, from: &core::Container, node: &Node) {
+        let Some(lifecycle) = &from.lifecycle else { return };
+        let mark = place(node, &["lifecycle"]);
+        if lifecycle.post_start.is_some() {
+            self.unmodelled.field("containers.lifecycle.postStart", "hooks after the start take no time here", mark);
+        }
+        if lifecycle.pre_stop.as_ref().is_some_and(|hook| pre_stop(hook).is_none()) {
+            let why = "how long this command takes is not known; it is taken as no time";
+            self.unmodelled.field("containers.lifecycle.preStop", why, mark);
+        }
+    }
+}
+
+/// The name under which the runtime knows an image: with the tag `latest` when none is given.
+/// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/imagelocality/image_locality.go, normalizedImageName.
+pub(crate) fn image_name(image: &str) -> String {
+    let tagged = match (image.rfind(':'), image.rfind('/')) {
+        (Some(colon), Some(slash)) => colon > slash,
+        (colon, _) => colon.is_some(),
+    };
+    if tagged { image.to_owned() } else { format!("{image}:latest") }
+}
+
+/// `Always` for `latest`, unless said otherwise. Source: kubernetes/kubernetes:pkg/apis/core/v1/defaults.go.
+pub(crate) fn pull_policy(declared: Option<&str>, image: &str) -> PullPolicy {
+    match declared {
+        Some("Always") => PullPolicy::Always,
+        Some("IfNotPresent") => PullPolicy::IfNotPresent,
+        Some("Never") => PullPolicy::Never,
+        _ if image.ends_with(":latest") && !image.contains('@') => PullPolicy::Always,
+        _ => PullPolicy::IfNotPresent,
+    }
+}
+
+/// Defaults: kubernetes/kubernetes:pkg/apis/core/v1/defaults.go.
+fn probe(role: ProbeRole, from: &core::Probe) -> Option<Probe> {
+    let kind = if from.http_get.is_some() {
+        ProbeKind::Http
+    } else if from.tcp_socket.is_some() {
+        ProbeKind::Tcp
+    } else if from.grpc.is_some() {
+        ProbeKind::Grpc
+    } else {
+        from.exec.as_ref().map(|_| ProbeKind::Exec)?
+    };
+    let or = |value: Option<i32>, default: u32| {
+        value.and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0).unwrap_or(default)
+    };
+    Some(Probe {
+        role,
+        kind,
+        initial_delay: Span::from_secs(u64::from(or(from.initial_delay_seconds, 0))),
+        period: Span::from_secs(u64::from(or(from.period_seconds, 10))),
+        timeout: Span::from_secs(u64::from(or(from.timeout_seconds, 1))),
+        success_threshold: or(from.success_threshold, 1),
+        failure_threshold: or(from.failure_threshold, 3),
+    })
+}
+
+/// How long a hook takes, when it only sleeps.
+fn pre_stop(hook: &core::LifecycleHandler) -> Option<Span> {
+    if let Some(sleep) = &hook.sleep {
+        return u64::try_from(sleep.seconds).ok().map(Span::from_secs);
+    }
+    let command = hook.exec.as_ref()?.command.as_ref()?.join(" ");
+    let (_, after) = command.rsplit_once("sleep ")?;
+    after.trim().trim_end_matches('s').parse().ok().map(Span::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_without_a_tag_are_latest_and_always_pulled() {
+        assert_eq!(image_name("redis"), "redis:latest");
+        assert_eq!(image_name("host:5000/redis"), "host:5000/redis:latest");
+        assert_eq!(image_name("host:5000/redis:7"), "host:5000/redis:7");
+        assert_eq!(pull_policy(None, "redis:latest"), PullPolicy::Always);
+        assert_eq!(pull_policy(None, "redis:7"), PullPolicy::IfNotPresent);
+        assert_eq!(pull_policy(Some("Never"), "redis:latest"), PullPolicy::Never);
+    }
+}

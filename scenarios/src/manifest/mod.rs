@@ -1,0 +1,101 @@
+//! Kubernetes manifests, used as they are: objects into the catalog.
+//!
+//! Objects are read with the types of the Kubernetes API, so what kubectl takes is taken here. What a simulation does
+//! not need is named once; what would matter but is not modelled is named once with the reason. Start at [`Lowering`].
+
+mod affinity;
+mod container;
+mod de;
+mod kinds;
+mod object;
+mod pod;
+mod service;
+mod unmodelled;
+
+use std::collections::BTreeMap;
+
+pub(crate) use affinity::effect;
+pub(crate) use container::{image_name, pull_policy};
+pub(crate) use object::Lowered;
+use shakedown_engine::ids::WorkloadId;
+use shakedown_engine::model::{Amount, Bytes, Catalog};
+pub(crate) use unmodelled::Unmodelled;
+
+use crate::problem::{Mark, Problems};
+use crate::text::Node;
+
+/// Size of an image about which nothing is said: about the median of official images on Docker Hub, compressed.
+pub(crate) const DEFAULT_IMAGE_SIZE: Bytes = Bytes(100 << 20);
+
+/// Where objects go on their way into the catalog.
+pub(crate) struct Lowering<'a> {
+    pub(crate) catalog: &'a mut Catalog,
+    pub(crate) problems: &'a mut Problems,
+    pub(crate) unmodelled: Unmodelled,
+    /// Values of priority classes.
+    priorities: BTreeMap<String, i32>,
+    /// Objects so far: kind, namespace, name.
+    seen: BTreeMap<(String, String, String), Mark>,
+    /// Where each workload was declared.
+    pub(crate) declared: BTreeMap<WorkloadId, Mark>,
+}
+
+impl<'a> Lowering<'a> {
+    /// Nothing lowered yet.
+    pub(crate) fn new(catalog: &'a mut Catalog, problems: &'a mut Problems) -> Self {
+        // Source: kubernetes/kubernetes:pkg/apis/scheduling/types.go.
+        let system = [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+        let priorities = system.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self {
+            catalog,
+            problems,
+            unmodelled: Unmodelled::default(),
+            priorities,
+            seen: BTreeMap::new(),
+            declared: BTreeMap::new(),
+        }
+    }
+
+    /// Notes an object; false, with a problem filed, when there already is one of that name.
+    pub(crate) fn first(&mut self, kind: &str, namespace: &str, name: &str, mark: Mark) -> bool {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        match self.seen.get(&key) {
+            Some(&other) => {
+                let other = self.problems.locate(other);
+                self.problems
+                    .error("E0308", mark, format!("the {kind} `{name}` is declared twice"))
+                    .expected(format!("already declared at {other}"))
+                    .help("rename one of them, or put them into different namespaces");
+                false
+            }
+            None => {
+                self.seen.insert(key, mark);
+                true
+            }
+        }
+    }
+}
+
+/// The place of a value below `node`; that of the nearest parent when it is not written.
+pub(crate) fn place(node: &Node, path: &[&str]) -> Mark {
+    let mut at = node;
+    for step in path {
+        let next = match step.parse::<usize>() {
+            Ok(index) if at.get(step).is_none() => at.item(index),
+            _ => at.get(step),
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    at.mark
+}
+
+/// A number or a percentage, as in `maxSurge`.
+pub(crate) fn parse_amount(text: &str) -> Option<Amount> {
+    match text.strip_suffix('%') {
+        Some(percent) => percent.parse().ok().map(Amount::Percent),
+        None => text.parse().ok().map(Amount::Count),
+    }
+}

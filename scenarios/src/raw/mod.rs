@@ -1,0 +1,20 @@
+//! The shapes that a scenario file may have, before anything is checked against anything else.
+//!
+//! No meaning here: a name is a text, a selector is what was written. Doc comments become descriptions in the JSON
+//! Schema, so they speak to who writes a scenario. Start at [`ScenarioRaw`].
+
+mod cluster;
+mod expect;
+mod scenario;
+mod select;
+mod timeline;
+mod words;
+mod workload;
+
+pub(crate) use cluster::{ClusterRaw, HostRaw, NetworkRaw, NodeRaw};
+pub(crate) use expect::{ExpectRaw, Scalar};
+pub(crate) use scenario::{FragmentRaw, ScenarioRaw};
+pub(crate) use select::{Names, NodesRaw, Pick, SelectorRaw, SideRaw, SideWord};
+pub(crate) use timeline::{ApplyRaw, DeployRaw, EntryRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
+pub(crate) use words::{Class, Death, DefectRaw};
+pub(crate) use workload::{ClientsRaw, DeploymentRaw, ImageRaw, ProbeRaw, ServiceRaw, TrafficRaw, WorkloadRaw};

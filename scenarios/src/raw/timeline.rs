@@ -1,0 +1,179 @@
+//! Entries of the timeline as written.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::select::node_shape;
+use super::{Class, Death, NodesRaw, Pick, SideRaw};
+use crate::problem::Problems;
+use crate::text::{At, Decode, Dur, Named, Node, Percent, Permille, Value, shape, wrong_type};
+
+shape! {
+    /// Something that happens: when, how long, and exactly one kind of fault or operation.
+    EntryRaw, "an entry of `timeline`", "E0208", {
+        /// When.
+        at: At<Dur>,
+        /// How long. Left out: until another entry undoes it.
+        r#for: Option<At<Dur>>,
+        /// Targets are chosen again while it lasts, so that newcomers are hit too.
+        continuous: Option<At<bool>>,
+        /// Name of the fault in reports.
+        label: Option<String>,
+        /// Hosts lose power.
+        kill: Option<At<NodesRaw>>,
+        /// Hosts that are down boot again.
+        restore: Option<At<NodesRaw>>,
+        /// Hosts lose power and boot again at once.
+        restart: Option<At<NodesRaw>>,
+        /// CPU of hosts is taken away.
+        saturate: Option<At<SaturateRaw>>,
+        /// Nothing passes between two sides.
+        partition: Option<At<LinkRaw>>,
+        /// Everything between two sides takes longer.
+        delay: Option<At<LinkRaw>>,
+        /// A share of packets between two sides is lost.
+        lose: Option<At<LinkRaw>>,
+        /// Pods die.
+        kill_pods: Option<At<KillPodsRaw>>,
+        /// Nodes are closed for new pods.
+        cordon: Option<At<NodesRaw>>,
+        /// Nodes are opened for new pods.
+        uncordon: Option<At<NodesRaw>>,
+        /// All pods of nodes are moved away.
+        drain: Option<At<NodesRaw>>,
+        /// The wanted replicas change.
+        scale: Option<At<ScaleRaw>>,
+        /// Another image is rolled out.
+        deploy: Option<At<DeployRaw>>,
+        /// Back to the revision before.
+        undo: Option<At<WorkloadRef>>,
+        /// The rollout is held.
+        pause: Option<At<WorkloadRef>>,
+        /// The rollout goes on.
+        resume: Option<At<WorkloadRef>>,
+        /// Workloads are created.
+        apply: Option<At<ApplyRaw>>,
+        /// A workload is deleted.
+        delete: Option<At<WorkloadRef>>,
+    }
+}
+
+node_shape! {
+    /// CPU of hosts is taken away.
+    SaturateRaw, "`saturate`", {
+        /// Share of the host's cores that the intruder wants. Default: 100%.
+        cpu: Option<Permille>,
+        /// `container`: beside containers, by weight; `host`: outside them (default); `realtime`: before everything.
+        class: Option<Class>,
+    }
+}
+
+shape! {
+    /// Two sides of the network, and what happens between them.
+    LinkRaw, "a network fault", "E0201", {
+        /// One side.
+        from: SideRaw,
+        /// The other side. Default: the rest.
+        to: Option<SideRaw>,
+        /// Only from the first to the second.
+        one_way: Option<bool>,
+        /// For `delay`: added to each trip.
+        latency: Option<At<Dur>>,
+        /// For `delay`: up to this much more.
+        jitter: Option<At<Dur>>,
+        /// For `lose`: share of packets.
+        loss: Option<At<Permille>>,
+    }
+}
+
+shape! {
+    /// Which pods die, and how.
+    KillPodsRaw, "`kill_pods`", "E0201", {
+        /// Of this workload.
+        workload: Option<At<String>>,
+        /// Behind this service.
+        service: Option<At<String>>,
+        /// With these labels.
+        labels: Named<At<String>>,
+        /// On these nodes.
+        on: Option<At<NodesRaw>>,
+        /// So many, chosen at random.
+        count: Option<At<u32>>,
+        /// So many percent, rounded up, chosen at random.
+        percent: Option<At<Percent>>,
+        /// `one` or `all`.
+        pick: Option<At<Pick>>,
+        /// `delete` the object (default), or `crash` its containers.
+        how: Option<Death>,
+        /// For `delete`: grace instead of the pod's own.
+        grace: Option<At<Dur>>,
+    }
+}
+
+shape! {
+    /// The wanted replicas change.
+    ScaleRaw, "`scale`", "E0201", {
+        /// Of which workload.
+        workload: At<String>,
+        /// To.
+        replicas: At<u32>,
+    }
+}
+
+shape! {
+    /// Another image is rolled out.
+    DeployRaw, "`deploy`", "E0201", {
+        /// Of which workload.
+        workload: At<String>,
+        /// The new image of its only container.
+        image: Option<At<String>>,
+        /// Or: new images by container.
+        images: Named<At<String>>,
+    }
+}
+
+/// A workload: its name, or `{ workload: name }`.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkloadRef(pub(crate) At<String>);
+
+shape! {
+    /// A workload.
+    WorkloadShape, "an operation on a workload", "E0201", {
+        /// Its name.
+        workload: At<String>,
+    }
+}
+
+impl Decode for WorkloadRef {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        match &node.value {
+            Value::Map(_) => WorkloadShape::decode(node, problems).map(|shape| Self(shape.workload)),
+            Value::Scalar { .. } if !node.is_null() => At::decode(node, problems).map(Self),
+            _ => {
+                wrong_type(node, "a workload's name, or `{ workload: name }`", problems);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for WorkloadRef {
+    fn schema_name() -> Cow<'static, str> {
+        "WorkloadRef".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let shape = generator.subschema_for::<WorkloadShape>();
+        json_schema!({ "anyOf": [{ "type": "string" }, shape] })
+    }
+}
+
+shape! {
+    /// Workloads are created: exactly one of these.
+    ApplyRaw, "`apply`", "E0201", {
+        /// A workload of `workloads`, which then does not exist from the start.
+        workload: Option<At<String>>,
+        /// All workloads of a file of Kubernetes objects.
+        manifest: Option<At<String>>,
+    }
+}

@@ -1,0 +1,121 @@
+//! Values that are one of a few words.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use shakedown_engine::time::Span;
+
+use crate::problem::Problems;
+use crate::text::{Decode, Dur, Node, Permille, Value, wrong_type};
+
+/// Writes an enum of words: type, reader and schema.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $called:literal, { $($variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name { $(
+            #[doc = concat!("`", $word, "`.")]
+            $variant,
+        )+ }
+
+        impl crate::text::Decode for $name {
+            fn decode(node: &crate::text::Node, problems: &mut crate::problem::Problems) -> Option<Self> {
+                const WORDS: &[&str] = &[$($word),+];
+                match node.scalar() {
+                    $(Some($word) => Some(Self::$variant),)+
+                    other => {
+                        problems
+                            .error("E0205", node.mark, format!("{} is not {}", node.describe(), $called))
+                            .expected(format!("expected one of `{}`", WORDS.join("`, `")))
+                            .suggest(other.unwrap_or_default(), WORDS.iter().copied());
+                        None
+                    }
+                }
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "enum": [$($word),+] })
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// Against whom a CPU hog competes.
+    Class, "a scheduling class", { Container = "container", Host = "host", Realtime = "realtime", }
+}
+
+words! {
+    /// How a pod dies.
+    Death, "a way for pods to die", { Delete = "delete", Crash = "crash", }
+}
+
+/// What is wrong with an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DefectRaw {
+    /// Nothing.
+    None,
+    /// It runs but never serves.
+    NeverReady,
+    /// It cannot be pulled.
+    Missing,
+    /// It crashes so long after each start.
+    CrashesAfter(Span),
+    /// It answers so many thousandths with errors.
+    Errors(u32),
+}
+
+impl Decode for DefectRaw {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let expected = "`none`, `never_ready`, `missing`, `{ crashes_after: 3s }` or `{ errors: 20% }`";
+        let words = ["none", "never_ready", "missing", "crashes_after", "errors"];
+        let mut unknown = |word: &str, mark| {
+            problems
+                .error("E0205", mark, format!("`{word}` is not a defect"))
+                .expected(format!("expected {expected}"))
+                .suggest(word, words);
+            None
+        };
+        match &node.value {
+            Value::Scalar { text, .. } => match text.as_str() {
+                "none" => Some(Self::None),
+                "never_ready" => Some(Self::NeverReady),
+                "missing" => Some(Self::Missing),
+                other => unknown(other, node.mark),
+            },
+            Value::Map(entries) if entries.len() == 1 => match entries[0].0.text.as_str() {
+                "crashes_after" => Dur::decode(&entries[0].1, problems).map(|after| Self::CrashesAfter(after.0)),
+                "errors" => Permille::decode(&entries[0].1, problems).map(|share| Self::Errors(share.0)),
+                other => unknown(other, entries[0].0.mark),
+            },
+            _ => {
+                wrong_type(node, expected, problems);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for DefectRaw {
+    fn schema_name() -> Cow<'static, str> {
+        "Defect".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let duration = generator.subschema_for::<Dur>();
+        let share = generator.subschema_for::<Permille>();
+        json_schema!({ "anyOf": [
+            { "enum": ["none", "never_ready", "missing"] },
+            { "type": "object", "properties": { "crashes_after": duration }, "required": ["crashes_after"], "additionalProperties": false },
+            { "type": "object", "properties": { "errors": share }, "required": ["errors"], "additionalProperties": false },
+        ] })
+    }
+}

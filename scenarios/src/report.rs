@@ -1,0 +1,137 @@
+//! A look at a file without running it: what it is, what would be honoured, what would be ignored, what is wrong.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::check;
+use crate::manifest::Lowering;
+use crate::plan::{Note, Plan};
+use crate::problem::{Mark, Problem, Problems, Severity};
+use crate::text::{Disk, Files, Node};
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A scenario.
+    Scenario,
+    /// Kubernetes objects.
+    Manifest,
+    /// A Compose file.
+    Compose,
+    /// None of these, or unreadable.
+    Unknown,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scenario => "scenario",
+            Self::Manifest => "Kubernetes manifest",
+            Self::Compose => "Compose file",
+            Self::Unknown => "file",
+        })
+    }
+}
+
+/// What came of a look at a file.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// The file, as it was named.
+    pub file: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// What would be honoured, a line each.
+    pub honoured: Vec<String>,
+    /// What would be ignored or assumed.
+    pub ignored: Vec<Note>,
+    /// What is wrong. Empty: the file can be used.
+    pub problems: Vec<Problem>,
+}
+
+impl CheckReport {
+    /// True when the file can be used.
+    pub fn passed(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// Problems drawn with excerpts of the text.
+    pub fn render_problems(&self, theme: miette::GraphicalTheme) -> String {
+        crate::problem::render(&self.problems, 0, theme)
+    }
+}
+
+/// Looks at a scenario, a Kubernetes manifest or a Compose file.
+pub fn check_file(path: &Path) -> CheckReport {
+    check_text(&path.display().to_string(), &Disk)
+}
+
+/// Looks at the file called `name` among `files`.
+pub fn check_text(name: &str, files: &dyn Files) -> CheckReport {
+    let mut problems = Problems::default();
+    let mut quiet = Problems::default();
+    let documents = check::documents(name, files, &mut quiet).unwrap_or_default();
+    let kind = match documents.as_slice() {
+        documents if documents.iter().any(check::is_manifest) => FileKind::Manifest,
+        [first, ..] if check::is_compose(first) => FileKind::Compose,
+        [first, ..] if check::is_mapping(first) && first.get("shakedown").is_some() => FileKind::Scenario,
+        _ => FileKind::Unknown,
+    };
+    let honoured = match kind {
+        FileKind::Manifest => manifest(name, files, &mut problems),
+        _ => check::lower(name, files, &mut problems).map(|plan| scenario(&plan)).unwrap_or_default(),
+    };
+    let (wrong, remarks): (Vec<_>, Vec<_>) =
+        problems.into_all().into_iter().partition(|problem| problem.severity == Severity::Error);
+    let honoured = if wrong.is_empty() { honoured } else { Vec::new() };
+    let ignored = remarks.into_iter().map(Note::from).collect();
+    CheckReport { file: name.to_owned(), kind, honoured, ignored, problems: wrong }
+}
+
+fn scenario(plan: &Plan) -> Vec<String> {
+    let catalog = &plan.catalog;
+    let mut lines = vec![
+        format!("{} nodes in {} zones", catalog.nodes.len(), catalog.zones.len()),
+        format!(
+            "{} workloads, {} services, {} images",
+            catalog.workloads.len(),
+            catalog.services.len(),
+            catalog.images.len()
+        ),
+        format!("{} sources of traffic", plan.experiment.traffic.len()),
+    ];
+    for entry in plan.experiment.timeline.rows() {
+        let lasts = entry.lasts.map_or(String::new(), |lasts| format!(" for {lasts}"));
+        lines.push(format!("at {}: {}{lasts}", entry.at, entry.label));
+    }
+    lines.push(format!("{} expectations", plan.experiment.expectations.len()));
+    lines.push(format!("{} under {}", plan.experiment.duration, plan.orchestrators.join(", ")));
+    lines
+}
+
+fn manifest(name: &str, files: &dyn Files, problems: &mut Problems) -> Vec<String> {
+    let Some(documents) = check::documents(name, files, problems) else { return Vec::new() };
+    let mut catalog = shakedown_engine::model::Catalog::new();
+    let mut lowering = Lowering::new(&mut catalog, problems);
+    let lowered = lowering.documents(&documents);
+    let unmodelled = std::mem::take(&mut lowering.unmodelled);
+    unmodelled.report(problems);
+    let first = documents.first().map_or_else(Mark::default, |node: &Node| node.mark);
+    if lowered.workloads.is_empty() && problems.errors() == 0 {
+        problems.warn("W0610", first, "nothing in this manifest runs pods that are simulated");
+    }
+    let mut lines = Vec::new();
+    for &id in &lowered.workloads {
+        let workload = &catalog.workloads[id];
+        let requests = &catalog.templates[workload.template].requests;
+        lines.push(format!(
+            "{:?} {}: {} replicas of {}m CPU, {} MiB",
+            workload.kind,
+            catalog.workload_name(id),
+            workload.replicas,
+            requests.cpu.0,
+            requests.memory.0 >> 20
+        ));
+    }
+    lines.extend(lowered.services.iter().map(|&(id, _)| format!("Service {}", catalog.service_name(id))));
+    lines
+}
