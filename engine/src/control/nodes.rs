@@ -12,6 +12,7 @@ use crate::message::Beats;
 use crate::model::{Taint, TaintEffect};
 use crate::profile::{Eviction, Grace, TaintEviction};
 use crate::rng::Purpose;
+use crate::rollout::slots::SlotEvent;
 use crate::scheduler::NodeState;
 use crate::time::{Span, Time};
 
@@ -93,7 +94,14 @@ impl Control {
                     self.mark_pods_unready(cx, fact, node);
                 }
             }
-            Eviction::AtOnce => self.delete_pods_of(cx, (Client::Eviction, fact), node, Deletion::NodeLost),
+            Eviction::AtOnce => {
+                self.delete_pods_of(cx, (Client::Eviction, fact), node, Deletion::NodeLost);
+                // An update does not wait for the old task of a node that is down.
+                // Source: moby/swarmkit:manager/orchestrator/restart/restart.go, `DelayStart` and its node watch.
+                for pod in self.nodes[node].pods.clone() {
+                    self.observe_pod(cx, pod, SlotEvent::OldStopped);
+                }
+            }
         }
     }
 

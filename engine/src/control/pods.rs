@@ -107,6 +107,9 @@ impl Control {
         if was_active {
             self.replica_lost(cx, (pod, fact), why);
         }
+        if why == Deletion::ScaledDown {
+            self.slot_removed(pod);
+        }
         self.endpoint_changed(cx, pod, Membership::Out, fact);
         if let Some(node) = node {
             let request = self.request(pod);

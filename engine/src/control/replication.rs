@@ -66,6 +66,7 @@ impl Control {
             let row = &mut self.revisions[revision];
             let fresh = Loss { fact: row.wanted_fact, not_before: Time::ZERO, slot: ANY_SLOT };
             let Loss { fact, not_before, slot } = row.losses.pop_front().unwrap_or(fresh);
+            self.slot_creating(self.revisions[revision].workload, slot);
             self.write(cx, Client::Replication, fact, Write::CreatePod { revision, not_before, slot });
         }
     }

@@ -92,7 +92,7 @@ impl Control {
     fn size_slots(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         let row = &mut self.workloads[workload];
         let (Some(current), desired, cause) = (row.current, row.desired, row.cause) else { return };
-        row.scaled_for = desired;
+        let scaled = std::mem::replace(&mut row.scaled_for, desired) != desired;
         // A start-first update has more replicas than slots for a while.
         let extra = self.slots_overlapping(workload);
         let revisions = self.workloads[workload].revisions.clone();
@@ -110,6 +110,41 @@ impl Control {
             if less > 0 {
                 self.revision_scaled(cx, cause, revision, wanted - less);
             }
+        }
+        if scaled {
+            self.restart_slot_update(cx, workload);
+        }
+    }
+
+    /// A service that changes in the middle of an update gets a new update over the slots that are still old.
+    /// Source: moby/swarmkit:manager/orchestrator/update/updater.go, `Supervisor.Update`.
+    fn restart_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+        let Some(row) = self.workloads[workload].slots.as_ref() else { return };
+        if row.rollout.verdict() != Verdict::Going {
+            return;
+        }
+        let (target, former) = (row.target, row.former);
+        let held = |p: &PodId| self.pods[*p].active() && self.pods[*p].not_before == Time::MAX;
+        let held: Vec<_> = self.revisions[target].pods.iter().copied().filter(held).collect();
+        self.begin_slot_update(workload, Some(former));
+        for pod in held {
+            self.release_start(cx, pod, cx.now);
+        }
+    }
+
+    /// A replica was taken because fewer are wanted: its slot goes with the last one in it.
+    pub(super) fn slot_removed(&mut self, pod: PodId) {
+        let (workload, slot) = (self.pods[pod].workload, self.pods[pod].slot);
+        let left = self.replicas_in_slots(workload).any(|r| r.0 == slot && r.1 != pod);
+        if let (Some(row), false) = (&mut self.workloads[workload].slots, left) {
+            row.rollout.forget(slot);
+        }
+    }
+
+    /// Replication is replacing a replica of this slot.
+    pub(super) fn slot_creating(&mut self, workload: WorkloadId, slot: u32) {
+        if let (Some(row), true) = (&mut self.workloads[workload].slots, slot != ANY_SLOT) {
+            row.creating.insert(slot);
         }
     }
 
@@ -166,6 +201,9 @@ impl Control {
             self.release_start(cx, pod, not_before);
             return;
         }
+        if self.revisions[target].losses.iter().any(|loss| loss.slot == slot) {
+            return; // Replication is about to replace what was lost there, and that is the new version already.
+        }
         let Some(row) = &mut self.workloads[workload].slots else { return };
         if row.creating.contains(&slot) {
             row.start_when_created.extend((not_before < Time::MAX).then_some(slot));
@@ -181,12 +219,11 @@ impl Control {
     /// A replica that was held back may start.
     fn release_start(&mut self, cx: &mut Cx<'_>, pod: PodId, not_before: Time) {
         let row = &mut self.pods[pod];
-        if not_before >= row.not_before {
-            return;
-        }
-        row.not_before = not_before;
-        if row.node.is_some() {
-            cx.timers.set(not_before, row.last_fact, Alarm::Assign(pod));
+        if not_before < row.not_before {
+            row.not_before = not_before;
+            if row.node.is_some() {
+                cx.timers.set(not_before, row.last_fact, Alarm::Assign(pod));
+            }
         }
         // It may run already, when it replaced a lost one before its slot's turn.
         if row.phase == PodPhase::Ready {

@@ -184,6 +184,11 @@ impl SlotRollout {
         };
     }
 
+    /// A slot is not wanted any more: the workload was scaled down. It counts neither as done nor as failed.
+    pub fn forget(&mut self, slot: u32) {
+        self.slots.retain(|(s, _)| *s != slot);
+    }
+
     /// Moves the update on as far as it goes at `now`.
     pub fn advance(&mut self, update: &SlotUpdate, now: Time, race: Race) -> Step {
         let mut actions = Vec::new();

@@ -156,3 +156,38 @@ fn a_broken_image_is_rolled_back_when_told_so() {
     assert_eq!(lab.times(|k| matches!(k, FactKind::RolloutUndone { .. })).len(), 1);
     assert_eq!((lab.ready(web), lab.view().workload(web).active), (10, 10));
 }
+
+/// An update whose tasks are lost with their node is not a failed update, and it does not wait for what died.
+#[test]
+fn an_update_goes_on_when_nodes_die_in_it() {
+    for seed in 0..20 {
+        let (mut setup, web) = service(10);
+        let v2 = setup.template("web", "app:v2");
+        let mut lab = setup.start(seed);
+        lab.until(KILL);
+        lab.command(Operation::Deploy { workload: web, template: v2 });
+        lab.until(KILL + 6);
+        lab.kill([NodeId(1), NodeId(3)]);
+        lab.until(KILL + 180);
+        let view = lab.view().workload(web);
+        assert_eq!((view.ready, view.updated, view.rolling), (10, 10, false), "seed {seed}");
+        assert_eq!(lab.times(|k| matches!(k, FactKind::RolloutPaused { .. })).len(), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn scaling_in_the_middle_of_an_update_ends_with_the_new_number_of_the_new_version() {
+    for replicas in [3, 10, 25] {
+        let (mut setup, web) = service(10);
+        let v2 = setup.template("web", "app:v2");
+        let mut lab = setup.set("update-parallelism", "2").start(1);
+        lab.until(KILL);
+        lab.command(Operation::Deploy { workload: web, template: v2 });
+        lab.until(KILL + 5);
+        lab.command(Operation::Scale { workload: web, replicas });
+        lab.until(KILL + 120);
+        let view = lab.view().workload(web);
+        let want = (replicas, replicas, replicas, false);
+        assert_eq!((view.active, view.ready, view.updated, view.rolling), want);
+    }
+}
