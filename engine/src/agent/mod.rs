@@ -1,7 +1,7 @@
 //! The node agent: kubelet, swarm agent, Nomad client. One state machine per node.
 //!
 //! It speaks with its control plane by messages and with its container runtime by orders and events, and with nobody
-//! else. Everything inside is level-triggered: whatever arrives changes a container's slot, then [`pod::Pod::settle`]
+//! else. Everything inside is level-triggered: whatever arrives changes a container's slot, then `Pod::settle` (in `pod`)
 //! starts, probes and reports what follows from the slots. It knows no faults and no other node, and a healthy pod
 //! costs it nothing. Start at [`Agent`], then `lifecycle`.
 
