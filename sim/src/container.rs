@@ -1,7 +1,7 @@
 //! Pods and containers as the world has them: phase, work under way, CPU. Data only; `runtime` moves it along.
 
 use shakedown_engine::fact::FactId;
-use shakedown_engine::ids::{NodeId, PodId, ServiceId, TemplateId};
+use shakedown_engine::ids::{NodeId, PodId, ServiceId, TemplateId, TrafficId};
 use shakedown_engine::message::ContainerRef;
 use shakedown_engine::model::{Container, PodTemplate};
 use shakedown_engine::time::{Span, Time};
@@ -166,12 +166,14 @@ pub(crate) struct Pod {
     pub(crate) cells: Vec<Cell>,
     /// Services with load that have ever published it.
     pub(crate) exposed: Vec<ServiceId>,
+    /// Load on its server that comes from each source.
+    pub(crate) loads: Vec<(TrafficId, u64)>,
 }
 
 impl Pod {
     pub(crate) fn new(node: NodeId, template: TemplateId, spec: &PodTemplate, pace: u64) -> Self {
         let cells = vec![Cell::new(); spec.init.len() + spec.containers.len()];
-        Self { node, template, sandbox: false, pace, cells, exposed: Vec::new() }
+        Self { node, template, sandbox: false, pace, cells, exposed: Vec::new(), loads: Vec::new() }
     }
 }
 

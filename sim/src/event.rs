@@ -49,7 +49,7 @@ pub(crate) enum Event {
     /// An agent that was cut off tries again.
     Reconnect { node: NodeId, stamp: Stamp },
     /// Clients begin to act on another version of a service's endpoints.
-    Flip { service: ServiceId },
+    Flip { service: ServiceId, cause: FactId },
     /// The last client acts on a version.
     Seen { service: ServiceId, version: u32, cause: FactId },
     /// A node that came back has the same view as all others again.

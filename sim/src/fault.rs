@@ -53,6 +53,7 @@ impl FaultTarget for SimWorld {
             self.hosts.iter().filter(|(_, h)| h.hogs.contains_key(&fault)).map(|(id, _)| id).collect();
         for node in hogged {
             self.hosts[node].hogs.remove(&fault);
+            self.hosts[node].why = cause;
             self.disturb(node);
         }
         let linked = self.net.lift(fault);
@@ -109,7 +110,7 @@ impl SimWorld {
         let down = facts.record(self.now, cause, FactKind::HostDown { node });
         self.down_facts[node] = down;
         for pod in std::mem::take(&mut self.hosts[node].pods) {
-            self.mark_load(pod);
+            self.mark_load(pod, down);
             let Some(row) = self.pods.remove(pod) else { continue };
             let spec = &self.catalog.templates[row.template];
             for (cell, _) in row.cells.iter().enumerate().filter(|(_, cell)| cell.runs()) {
@@ -124,7 +125,7 @@ impl SimWorld {
         self.links[node].stamp = 0;
         self.drop_pulls(node);
         self.kill_beats(node);
-        self.view_lost(node);
+        self.view_lost(node, down);
     }
 
     /// A host has booted and its agent starts.
@@ -139,7 +140,7 @@ impl SimWorld {
         let cause = self.boot_causes.remove(&node).unwrap_or(FactId::NONE);
         let up = facts.record(self.now, cause, FactKind::HostUp { node });
         if !first {
-            self.view_regained(node);
+            self.view_regained(node, up);
             self.disturb(node);
         }
         self.emit(up, InputKind::HostUp { node });
@@ -149,10 +150,12 @@ impl SimWorld {
         let all: Vec<NodeId> = self.hosts.ids().collect();
         for node in all {
             let former = self.hosts[node].hogs.remove(&fault);
-            if nodes.contains(&node) {
+            let hit = nodes.contains(&node);
+            if hit {
                 self.hosts[node].hogs.insert(fault, (load, cause));
-                self.disturb(node);
-            } else if former.is_some() {
+            }
+            if hit || former.is_some() {
+                self.hosts[node].why = cause;
                 self.disturb(node);
             }
         }
@@ -162,7 +165,9 @@ impl SimWorld {
         for &node in nodes {
             self.link_changed(node, cause);
         }
-        self.mark_all();
+        if !nodes.is_empty() {
+            self.mark_links(cause);
+        }
     }
 
     fn crash(&mut self, pods: &[PodId], cause: FactId) {

@@ -48,6 +48,8 @@ pub(crate) struct Host {
     /// Somebody got less than wanted at the last division.
     tight: bool,
     pub(crate) dirty: bool,
+    /// The fault that came or went since the last division.
+    pub(crate) why: FactId,
     /// Containers whose own demand or work changed since.
     pub(crate) touched: Vec<CellId>,
     pub(crate) pods: BTreeSet<PodId>,
@@ -82,6 +84,7 @@ impl Host {
             claims: 0,
             tight: false,
             dirty: false,
+            why: FactId::NONE,
             touched: Vec::new(),
             pods: BTreeSet::new(),
             holds: BTreeSet::new(),
@@ -145,6 +148,8 @@ impl SimWorld {
         let host = &mut self.hosts[node];
         host.claims = host.claims - before + after;
         self.touch(node, id);
+        // What it can answer follows from share and demand, and the share may stay as it is.
+        self.mark_outcome(id.pod, FactId::NONE);
     }
 
     /// Has a container's work planned anew at the end of this instant.
@@ -185,6 +190,7 @@ impl SimWorld {
             }
             Some(capacity) => self.share_by_weight(node, capacity, division.intruder),
         }
+        self.hosts[node].why = FactId::NONE;
         if agent_changed {
             self.refresh_beats(node);
         }
@@ -235,13 +241,14 @@ impl SimWorld {
     fn set_share(&mut self, id: CellId, share: u64, burst: u64) {
         let Some(pod) = self.pods.get_mut(id.pod) else { return };
         let cell = &mut pod.cells[usize::from(id.cell)];
+        let why = self.hosts[pod.node].why;
         let changed = cell.share != share || cell.burst != burst;
         cell.share = share;
         cell.burst = burst;
         self.replan(id);
         if changed {
             self.review_probes(id);
-            self.mark_outcome(id.pod);
+            self.mark_outcome(id.pod, why);
         }
     }
 }

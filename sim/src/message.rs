@@ -64,7 +64,7 @@ impl SimWorld {
         if cut && !before {
             self.links[node].stamp = 0;
             self.links[node].cause = cause;
-            self.freeze_view(node);
+            self.freeze_view(node, cause);
         }
         if before && !cut {
             self.plan_reconnect(node, Span::ZERO, cause);
@@ -91,7 +91,7 @@ impl SimWorld {
         if !self.hosts[node].up {
             return;
         }
-        self.thaw_view(node);
+        self.thaw_view(node, link.cause);
         self.emit(link.cause, InputKind::Reconnected { node });
     }
 

@@ -3,6 +3,8 @@
 //! It carries nothing itself (see `message`, `beat`, `traffic`). Several faults at once combine as `chaos::fault` says:
 //! cut while any cuts, delays add up, losses are independent. Start at [`Network::path`].
 
+use std::collections::BTreeMap;
+
 use shakedown_chaos::fault::{Group, NetworkRule};
 use shakedown_chaos::setting::NetworkModel;
 use shakedown_engine::fact::FactId;
@@ -36,7 +38,7 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    const CLEAR: Self = Self { cut: false, delay: Span::ZERO, jitter: Span::ZERO, pass: CERTAIN };
+    pub(crate) const CLEAR: Self = Self { cut: false, delay: Span::ZERO, jitter: Span::ZERO, pass: CERTAIN };
 }
 
 /// Members of a side, as a bit set.
@@ -71,6 +73,15 @@ impl Members {
     }
 }
 
+/// Nodes on the same side are named by the same rules in the same way: faults treat their links alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Side(u32);
+
+impl Side {
+    /// Named by no rule.
+    pub(crate) const CLEAR: Self = Self(0);
+}
+
 #[derive(Clone, Debug)]
 struct Rule {
     fault: FaultId,
@@ -96,19 +107,24 @@ pub(crate) struct Network {
     rules: Vec<Rule>,
     /// Nodes that any rule names, in id order.
     ruled: Vec<NodeId>,
+    /// On which side of the rules each of them stands.
+    sides: Vec<Side>,
+    /// One node of each side but the first.
+    models: Vec<NodeId>,
 }
 
 impl Network {
     pub(crate) fn new(model: NetworkModel, zones: Vec<ZoneId>) -> Self {
-        Self { model, zones, rules: Vec::new(), ruled: Vec::new() }
+        Self { model, zones, rules: Vec::new(), ruled: Vec::new(), sides: Vec::new(), models: Vec::new() }
     }
 
     /// What faults do to trips from `from` to `to`. Nothing happens to what stays on one host.
     pub(crate) fn path(&self, from: Place, to: Place) -> Path {
+        if from == to { Path::CLEAR } else { self.rules_between(from, to) }
+    }
+
+    fn rules_between(&self, from: Place, to: Place) -> Path {
         let mut path = Path::CLEAR;
-        if self.rules.is_empty() || from == to {
-            return path;
-        }
         for rule in self.rules.iter().filter(|rule| rule.hits(from, to)) {
             match rule.rule {
                 NetworkRule::Cut => path.cut = true,
@@ -140,13 +156,6 @@ impl Network {
     /// A node's zone.
     pub(crate) fn zone(&self, node: NodeId) -> ZoneId {
         self.zones[node.index()]
-    }
-
-    /// A mean trip, faults included: what a long run of requests sees.
-    pub(crate) fn mean_trip(&self, from: Place, to: Place) -> Span {
-        let path = self.path(from, to);
-        let jitter = if from == to { Span::ZERO } else { path.jitter + self.model.jitter };
-        self.latency(from, to) + path.delay + jitter.permille(500)
     }
 
     /// The time that one message takes, `None` when it does not arrive.
@@ -183,6 +192,57 @@ impl Network {
         &self.ruled
     }
 
+    /// The side on which a node stands.
+    pub(crate) fn side(&self, node: NodeId) -> Side {
+        self.ruled.binary_search(&node).map_or(Side::CLEAR, |index| self.sides[index])
+    }
+
+    /// What faults do to trips between different hosts on these sides.
+    pub(crate) fn path_of_sides(&self, from: Side, to: Side) -> Path {
+        self.model(from).zip(self.model(to)).map_or(Path::CLEAR, |(from, to)| self.rules_between(from, to))
+    }
+
+    /// What faults do to trips from outside to hosts on this side, and to trips back.
+    pub(crate) fn path_outside(&self, side: Side) -> (Path, Path) {
+        self.model(side).map_or((Path::CLEAR, Path::CLEAR), |node| {
+            (self.rules_between(Place::Outside, node), self.rules_between(node, Place::Outside))
+        })
+    }
+
+    /// The mean of what chance adds to a trip.
+    pub(crate) fn mean_jitter(&self, path: &Path) -> Span {
+        (path.jitter + self.model.jitter).permille(500)
+    }
+
+    /// A trip from outside to any host.
+    pub(crate) fn outside_trip(&self) -> Span {
+        self.model.to_outside
+    }
+
+    fn model(&self, side: Side) -> Option<Place> {
+        let index = side.0.checked_sub(1)? as usize;
+        Some(Place::Node(self.models[index]))
+    }
+
+    /// Works out who is named by rules, and how.
+    fn take_sides(&mut self) {
+        let ruled = self.named(|place| self.rules.iter().any(|r| r.from.contains(place) || r.to.contains(place)));
+        let mut known: BTreeMap<Vec<(bool, bool)>, Side> = BTreeMap::new();
+        self.models.clear();
+        self.sides.clear();
+        for &node in &ruled {
+            let place = Place::Node(node);
+            let named = self.rules.iter().map(|rule| (rule.from.contains(place), rule.to.contains(place))).collect();
+            let next = Side(known.len() as u32 + 1);
+            let side = *known.entry(named).or_insert(next);
+            if side == next {
+                self.models.push(node);
+            }
+            self.sides.push(side);
+        }
+        self.ruled = ruled;
+    }
+
     fn named(&self, named: impl Fn(Place) -> bool) -> Vec<NodeId> {
         (0..self.zones.len()).map(NodeId::from_index).filter(|node| named(Place::Node(*node))).collect()
     }
@@ -202,7 +262,7 @@ impl Network {
         nodes.extend(from.nodes.iter().chain(&to.nodes));
         nodes.sort_unstable();
         nodes.dedup();
-        self.ruled = self.named(|place| self.rules.iter().any(|r| r.from.contains(place) || r.to.contains(place)));
+        self.take_sides();
         nodes
     }
 
@@ -210,7 +270,7 @@ impl Network {
     pub(crate) fn lift(&mut self, fault: FaultId) -> Vec<NodeId> {
         let Some(index) = self.rules.iter().position(|rule| rule.fault == fault) else { return Vec::new() };
         let rule = self.rules.remove(index);
-        self.ruled = self.named(|place| self.rules.iter().any(|r| r.from.contains(place) || r.to.contains(place)));
+        self.take_sides();
         self.named(|place| rule.from.contains(place) || rule.to.contains(place))
     }
 }

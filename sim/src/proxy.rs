@@ -20,6 +20,7 @@ use shakedown_engine::rng::{Purpose, Streams};
 use shakedown_engine::time::{Span, Time};
 
 use crate::event::{Event, Stamp};
+use crate::traffic::newcomers;
 use crate::world::SimWorld;
 
 /// Different phases of proxies.
@@ -33,6 +34,7 @@ pub(crate) struct Edition {
     at: Time,
     lag: Span,
     grid: Span,
+    cause: FactId,
 }
 
 impl Edition {
@@ -51,7 +53,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { version: 0, endpoints: Arc::from([]) }
     }
 }
@@ -100,16 +102,15 @@ impl Proxies {
         self.newest(service, phase, Time::ZERO, now).unwrap_or_else(View::empty)
     }
 
-    /// The view of a node that stands apart.
-    pub(crate) fn irregular(&self, service: ServiceId, node: NodeId, now: Time) -> View {
+    /// The view of a node that stands apart; `None` while its proxy knows nothing of the service since the boot.
+    pub(crate) fn irregular(&self, service: ServiceId, node: NodeId, now: Time) -> Option<View> {
         match self.apart.get(&node) {
-            None => self.regular(service, self.phase(node), now),
-            Some(Apart::Down) => View::empty(),
-            Some(Apart::Frozen(known)) => known.get(&service).cloned().unwrap_or_else(View::empty),
-            Some(Apart::CatchingUp { since, known, .. }) => self
-                .newest(service, self.phase(node), *since, now)
-                .or_else(|| known.get(&service).cloned())
-                .unwrap_or_else(View::empty),
+            None => Some(self.regular(service, self.phase(node), now)),
+            Some(Apart::Down) => None,
+            Some(Apart::Frozen(known)) => known.get(&service).cloned(),
+            Some(Apart::CatchingUp { since, known, .. }) => {
+                self.newest(service, self.phase(node), *since, now).or_else(|| known.get(&service).cloned())
+            }
         }
     }
 
@@ -141,7 +142,7 @@ impl SimWorld {
         let Publication { service, version, endpoints, lag, proxy_sync, dns_ttl } = publication;
         let headless = self.proxies.headless.get(service.index()).copied().unwrap_or(false);
         let grid = if headless { dns_ttl } else { proxy_sync };
-        let edition = Edition { version, endpoints, at: self.now, lag, grid };
+        let edition = Edition { version, endpoints, at: self.now, lag, grid, cause };
         let mut times: Vec<Time> = self.proxies.used.iter().map(|&p| edition.effective(p, Time::ZERO)).collect();
         times.sort_unstable();
         times.dedup();
@@ -149,28 +150,22 @@ impl SimWorld {
             self.queue.push(last, Event::Seen { service, version, cause });
         }
         self.proxies.horizon = self.proxies.horizon.max(lag + grid);
-        let newcomers = match self.proxies.feeds.get_mut(&service) {
-            None => return,
-            Some(feed) => {
-                let before = feed.back().map_or_else(|| Arc::from([]), |last| Arc::clone(&last.endpoints));
-                let new = |pod: &&PodId| before.binary_search(*pod).is_err();
-                let newcomers: Vec<PodId> = edition.endpoints.iter().filter(new).copied().collect();
-                feed.push_back(edition);
-                newcomers
-            }
-        };
+        let Some(feed) = self.proxies.feeds.get_mut(&service) else { return };
+        let before = feed.back().map_or_else(|| Arc::from([]), |last| Arc::clone(&last.endpoints));
+        let newcomers = newcomers(&before, &edition.endpoints);
+        feed.push_back(edition);
         for pod in newcomers {
             self.expose_to(pod, service);
         }
         for at in times {
-            self.queue.push(at, Event::Flip { service });
+            self.queue.push(at, Event::Flip { service, cause });
         }
     }
 
     /// Some clients act on another version from now on.
-    pub(crate) fn on_flip(&mut self, service: ServiceId) {
+    pub(crate) fn on_flip(&mut self, service: ServiceId, cause: FactId) {
         self.proxies.trim(service, self.now);
-        self.mark_service(service);
+        self.mark_service(service, cause);
     }
 
     /// The last connected client acts on a version.
@@ -179,49 +174,55 @@ impl SimWorld {
     }
 
     /// A node is cut off: it keeps the views that it has.
-    pub(crate) fn freeze_view(&mut self, node: NodeId) {
+    pub(crate) fn freeze_view(&mut self, node: NodeId, cause: FactId) {
         if matches!(self.proxies.apart.get(&node), Some(Apart::Down | Apart::Frozen(_))) {
             return;
         }
         let services: Vec<ServiceId> = self.proxies.feeds.keys().copied().collect();
-        let view = |service| (service, self.proxies.irregular(service, node, self.now));
-        let known = services.into_iter().map(view).collect();
+        let view = |service| Some((service, self.proxies.irregular(service, node, self.now)?));
+        let known = services.into_iter().filter_map(view).collect();
         self.proxies.apart.insert(node, Apart::Frozen(known));
-        self.mark_all();
+        self.mark_views(cause);
     }
 
     /// A node that was cut off hears of changes again.
-    pub(crate) fn thaw_view(&mut self, node: NodeId) {
+    pub(crate) fn thaw_view(&mut self, node: NodeId, cause: FactId) {
         if !matches!(self.proxies.apart.get(&node), Some(Apart::Frozen(_))) {
             return;
         }
         let Some(Apart::Frozen(known)) = self.proxies.apart.remove(&node) else { return };
-        self.catch_up_view(node, known);
+        self.catch_up_view(node, known, cause);
+        self.loads.regroup_all();
     }
 
     /// A host went down, and its clients with it.
-    pub(crate) fn view_lost(&mut self, node: NodeId) {
+    pub(crate) fn view_lost(&mut self, node: NodeId, cause: FactId) {
         self.proxies.apart.insert(node, Apart::Down);
-        self.mark_all();
+        self.loads.endpoints.mark_host(node);
+        self.mark_views(cause);
     }
 
     /// A host booted: its proxy starts without any rules.
-    pub(crate) fn view_regained(&mut self, node: NodeId) {
+    pub(crate) fn view_regained(&mut self, node: NodeId, cause: FactId) {
         if self.links[node].cut {
             self.proxies.apart.insert(node, Apart::Frozen(BTreeMap::new()));
         } else {
-            self.catch_up_view(node, BTreeMap::new());
+            self.catch_up_view(node, BTreeMap::new(), cause);
         }
-        self.mark_all();
+        self.loads.endpoints.mark_host(node);
+        self.mark_views(cause);
     }
 
-    fn catch_up_view(&mut self, node: NodeId, known: BTreeMap<ServiceId, View>) {
+    fn catch_up_view(&mut self, node: NodeId, known: BTreeMap<ServiceId, View>, cause: FactId) {
         let stamp = self.stamp();
         let since = self.now;
         let phase = self.proxies.phase(node);
         for (&service, feed) in &self.proxies.feeds {
-            let Some(edition) = feed.back() else { continue };
-            self.queue.push(edition.effective(phase, since), Event::Flip { service });
+            for edition in feed {
+                // What was published meanwhile leads to the change; for a fresh view it is that the node is back.
+                let cause = if known.contains_key(&service) { edition.cause } else { cause };
+                self.queue.push(edition.effective(phase, since), Event::Flip { service, cause });
+            }
         }
         self.proxies.apart.insert(node, Apart::CatchingUp { since, stamp, known });
         self.queue.push(since + self.proxies.horizon + self.proxies.horizon, Event::CaughtUp { node, stamp });
@@ -231,6 +232,7 @@ impl SimWorld {
     pub(crate) fn on_caught_up(&mut self, node: NodeId, stamp: Stamp) {
         if matches!(self.proxies.apart.get(&node), Some(Apart::CatchingUp { stamp: newest, .. }) if *newest == stamp) {
             self.proxies.apart.remove(&node);
+            self.loads.regroup_all();
         }
     }
 }

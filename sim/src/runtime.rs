@@ -32,7 +32,7 @@ impl SimWorld {
                     self.begin_probe(id, role, first, cause);
                 }
             }
-            RuntimeOp::Remove { pod } => self.remove_pod(pod),
+            RuntimeOp::Remove { pod } => self.remove_pod(pod, cause),
         }
     }
 
@@ -207,15 +207,15 @@ impl SimWorld {
         cell.probes.clear();
         self.hosts[node].memory -= std::mem::take(&mut cell.memory);
         self.report(id, cause, |pod, container| RuntimeEvent::Exited { pod, container, why });
-        self.mark_load(id.pod);
+        self.mark_load(id.pod, cause);
     }
 
-    fn remove_pod(&mut self, pod: PodId) {
+    fn remove_pod(&mut self, pod: PodId, cause: FactId) {
         let count = self.pods.get(pod).map_or(0, |row| row.cells.len());
         for cell in 0..count {
             self.set_demand(CellId { pod, cell: cell as u8 }, 0);
         }
-        self.mark_load(pod);
+        self.mark_load(pod, cause);
         let Some(row) = self.pods.remove(pod) else { return };
         let host = &mut self.hosts[row.node];
         host.memory -= row.cells.iter().map(|cell| cell.memory).sum::<i64>();
@@ -249,7 +249,8 @@ impl SimWorld {
     /// A container began or ceased to serve.
     pub(crate) fn changed_service(&mut self, id: CellId) {
         self.review_probes(id);
-        self.mark_load(id.pod);
+        let cause = self.cell_mut(id).cause;
+        self.mark_load(id.pod, cause);
     }
 
     fn report(&mut self, id: CellId, cause: FactId, event: impl FnOnce(PodId, ContainerRef) -> RuntimeEvent) {

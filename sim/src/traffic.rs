@@ -3,16 +3,22 @@
 //! No request is simulated. Whenever something that requests meet has changed (views, containers, CPU, links, hosts),
 //! the shares of outcomes are worked out again (`outcome`), the interval before is closed by one fact with exact
 //! integer amounts (`ledger`), and the load on each endpoint follows. An interval is not closed when the shares come out
-//! the same. Start at `review_outcomes`.
+//! the same. A change costs what it touches, however many clients and endpoints there are (`audience`). The cause of a fact is
+//! what led to the amounts in it, not what ended its interval. Start at `review_outcomes`.
 //!
 //! Assumptions: each attempt goes to an endpoint of the client's view, chosen uniformly and independently; users ask
 //! the first container of a pod; clients on hosts that are down are replaced by those on the others; outside clients
-//! enter through any host that is up (their load balancer drops dead hosts at once). Retries feed back on the load
+//! enter through any host that they can reach and whose proxy knows the service (their load balancer's health check is instant). Retries feed back on the load
 //! one second later, at most eight times after a change from outside.
 
+mod audience;
+mod endpoint;
 mod ledger;
+mod load;
 mod outcome;
 mod place;
+#[cfg(test)]
+mod twin;
 
 use std::collections::BTreeMap;
 
@@ -26,15 +32,16 @@ use shakedown_engine::time::{Span, Time};
 
 use crate::event::{CellId, Event};
 use crate::network::CERTAIN;
-use crate::proxy::{Proxies, View};
-use crate::runtime::micro;
+use crate::proxy::Proxies;
 use crate::world::SimWorld;
+use audience::Audience;
+use endpoint::Endpoints;
 use ledger::Ledger;
+use load::Basis;
+pub(crate) use load::newcomers;
 use outcome::Mix;
 use place::Crowd;
 
-/// Load is given to containers in thousandths of a core, rounded up, so that tiny changes disturb nobody.
-const LOAD_STEP: u64 = 1000;
 /// From retries to the load that they make.
 const FEEDBACK: Span = Span::from_secs(1);
 /// Feedbacks after a change from outside.
@@ -51,8 +58,15 @@ pub(crate) struct Source {
     ledger: Ledger,
     /// Attempts per request, in parts of a billion, on which the load is based.
     attempts: u64,
-    /// Load on each endpoint that comes from here.
-    assigned: Vec<(PodId, u64)>,
+    audience: Audience,
+    basis: Basis,
+    /// Who is where or who knows what has changed.
+    groups_stale: bool,
+    /// What faults do to links has changed.
+    links_stale: bool,
+    /// What led to the present mix, and what to the next one.
+    cause: FactId,
+    next_cause: FactId,
     load_dirty: bool,
     mix_dirty: bool,
     feedbacks: u8,
@@ -66,6 +80,7 @@ pub(crate) struct Loads {
     by_service: BTreeMap<ServiceId, Vec<TrafficId>>,
     by_client: BTreeMap<WorkloadId, Vec<TrafficId>>,
     dirty: Vec<TrafficId>,
+    pub(crate) endpoints: Endpoints,
     /// Workload of each template, as far as load or timeline tell.
     owners: Vec<Option<WorkloadId>>,
     /// Templates with which some workload began.
@@ -81,7 +96,12 @@ impl Loads {
             mix: Mix::default(),
             ledger: Ledger::default(),
             attempts: CERTAIN,
-            assigned: Vec::new(),
+            audience: Audience::default(),
+            basis: Basis::default(),
+            groups_stale: true,
+            links_stale: false,
+            cause: FactId::NONE,
+            next_cause: FactId::NONE,
             load_dirty: false,
             mix_dirty: false,
             feedbacks: FEEDBACKS,
@@ -101,10 +121,11 @@ impl Loads {
         }
         let owners = place::owners(catalog, experiment);
         let sources = experiment.traffic.iter().map(source).collect();
-        Self { sources, by_service, by_client, dirty: Vec::new(), owners, first }
+        Self { sources, by_service, by_client, dirty: Vec::new(), endpoints: Endpoints::default(), owners, first }
     }
 
-    fn mark(&mut self, id: TrafficId, load: Load) {
+    /// Has a source reviewed at the end of this instant. Of several known causes the first counts.
+    fn mark(&mut self, id: TrafficId, load: Load, cause: FactId) {
         let source = &mut self.sources[id];
         if !source.load_dirty && !source.mix_dirty {
             self.dirty.push(id);
@@ -116,6 +137,14 @@ impl Loads {
         if load == Load::Changed {
             source.feedbacks = FEEDBACKS;
         }
+        if source.next_cause == FactId::NONE {
+            source.next_cause = cause;
+        }
+    }
+
+    /// Nodes know something else than others of their kind, or are like others again.
+    pub(crate) fn regroup_all(&mut self) {
+        self.sources.iter_mut().for_each(|(_, source)| source.groups_stale = true);
     }
 }
 
@@ -142,63 +171,85 @@ impl SimWorld {
 
     /// Load begins, ends, or feeds back.
     pub(crate) fn on_load(&mut self, id: TrafficId) {
-        let traffic = &self.experiment.traffic[id];
-        let active = traffic.start <= self.now && traffic.end.is_none_or(|end| self.now < end);
+        let active = self.active(id);
         let source = &mut self.loads.sources[id];
-        let edge = source.active != active;
         source.feedback_planned = false;
-        self.loads.mark(id, if edge { Load::Changed } else { Load::FedBack });
+        if source.active != active {
+            self.loads.mark(id, Load::Changed, FactId::NONE);
+        } else {
+            let cause = source.cause;
+            self.loads.mark(id, Load::FedBack, cause);
+        }
+    }
+
+    /// True while users of a source want anything.
+    fn active(&self, id: TrafficId) -> bool {
+        let traffic = &self.experiment.traffic[id];
+        traffic.start <= self.now && traffic.end.is_none_or(|end| self.now < end)
     }
 
     /// The endpoints of a service, or who knows of them, have changed.
-    pub(crate) fn mark_service(&mut self, service: ServiceId) {
+    pub(crate) fn mark_service(&mut self, service: ServiceId, cause: FactId) {
         let Some(sources) = self.loads.by_service.get(&service).cloned() else { return };
         for id in sources {
-            self.loads.mark(id, Load::Changed);
+            self.loads.sources[id].groups_stale = true;
+            self.loads.mark(id, Load::Changed, cause);
         }
     }
 
-    /// Anything may have changed for everybody.
-    pub(crate) fn mark_all(&mut self) {
-        let all: Vec<TrafficId> = self.loads.sources.ids().collect();
-        for id in all {
-            self.loads.mark(id, Load::Changed);
+    /// Who knows of endpoints has changed for everybody.
+    pub(crate) fn mark_views(&mut self, cause: FactId) {
+        for id in self.loads.sources.ids() {
+            self.loads.sources[id].groups_stale = true;
+            self.loads.mark(id, Load::Changed, cause);
         }
+    }
+
+    /// Links have changed.
+    pub(crate) fn mark_links(&mut self, cause: FactId) {
+        self.mark_views(cause);
+        self.loads.sources.iter_mut().for_each(|(_, source)| source.links_stale = true);
     }
 
     /// A pod began or ceased to serve.
-    pub(crate) fn mark_load(&mut self, pod: PodId) {
-        self.mark_pod(pod, Load::Changed);
+    pub(crate) fn mark_load(&mut self, pod: PodId, cause: FactId) {
+        self.mark_pod(pod, (Load::Changed, cause));
         let Some(row) = self.pods.get(pod) else { return };
         let owner = self.loads.owners.get(row.template.index()).copied().flatten();
         for id in owner.and_then(|workload| self.loads.by_client.get(&workload)).cloned().unwrap_or_default() {
-            self.loads.mark(id, Load::Changed);
+            self.loads.sources[id].crowd.unsettled.push(pod);
+            self.loads.sources[id].groups_stale = true;
+            self.loads.mark(id, Load::Changed, cause);
         }
     }
 
     /// A pod answers faster or slower.
-    pub(crate) fn mark_outcome(&mut self, pod: PodId) {
-        self.mark_pod(pod, Load::Same);
+    pub(crate) fn mark_outcome(&mut self, pod: PodId, cause: FactId) {
+        self.mark_pod(pod, (Load::Same, cause));
     }
 
-    fn mark_pod(&mut self, pod: PodId, load: Load) {
+    fn mark_pod(&mut self, pod: PodId, (load, cause): (Load, FactId)) {
         let Some(row) = self.pods.get(pod).filter(|row| !row.exposed.is_empty()) else { return };
-        for service in row.exposed.clone() {
-            for id in self.loads.by_service.get(&service).cloned().unwrap_or_default() {
-                self.loads.mark(id, load);
+        self.loads.endpoints.mark(pod);
+        for service in &row.exposed {
+            let Some(sources) = self.loads.by_service.get(service).cloned() else { continue };
+            for id in sources {
+                if load != Load::Same {
+                    self.loads.sources[id].audience.recheck.push(pod);
+                }
+                self.loads.mark(id, load, cause);
             }
         }
     }
 
-    /// A pod is new on a host: it may hold clients, and its id may be published from before its host went down.
+    /// A pod is new on a host: its id may be published from before its host went down.
     pub(crate) fn expose(&mut self, pod: PodId) {
+        self.loads.endpoints.mark(pod);
         for service in self.proxies.publishing(pod) {
             self.expose_to(pod, service);
         }
-        let Some(row) = self.pods.get(pod) else { return };
-        let Some(owner) = self.loads.owners.get(row.template.index()).copied().flatten() else { return };
-        for id in self.loads.by_client.get(&owner).cloned().unwrap_or_default() {
-            self.loads.sources[id].crowd.add_pod(pod);
+        for source in self.loads.endpoints.sources(pod).to_vec() {
+            self.expose_to(pod, self.experiment.traffic[source].to);
         }
     }
 
@@ -211,89 +262,6 @@ impl SimWorld {
         }
     }
 
-    /// Gives endpoints the load of sources whose clients look elsewhere than before.
-    pub(crate) fn assign_loads(&mut self) {
-        for index in 0..self.loads.dirty.len() {
-            let id = self.loads.dirty[index];
-            if std::mem::take(&mut self.loads.sources[id].load_dirty) {
-                let traffic = &self.experiment.traffic[id];
-                let active = traffic.start <= self.now && traffic.end.is_none_or(|end| self.now < end);
-                let wanted = if active { self.wanted_loads(id) } else { Vec::new() };
-                let former = std::mem::replace(&mut self.loads.sources[id].assigned, wanted);
-                self.move_load(id, &former);
-            }
-        }
-    }
-
-    /// Replaces the load that a source put on endpoints before by the one that it puts on them now.
-    fn move_load(&mut self, id: TrafficId, former: &[(PodId, u64)]) {
-        let assigned = std::mem::take(&mut self.loads.sources[id].assigned);
-        let (mut old, mut new) = (former.iter().peekable(), assigned.iter().peekable());
-        while let Some(pod) = old.peek().into_iter().chain(new.peek()).map(|entry| entry.0).min() {
-            let before = old.next_if(|entry| entry.0 == pod).map_or(0, |entry| entry.1);
-            let after = new.next_if(|entry| entry.0 == pod).map_or(0, |entry| entry.1);
-            if before != after {
-                self.change_load(pod, before, after);
-            }
-        }
-        self.loads.sources[id].assigned = assigned;
-    }
-
-    fn change_load(&mut self, pod: PodId, before: u64, after: u64) {
-        let Some(cell) = self.server(pod) else { return };
-        let idle = self.behaviour_of(cell).map_or(0, |b| micro(b.idle_cpu));
-        let row = self.pods.get_mut(pod).expect("its server was just found");
-        let state = &mut row.cells[usize::from(cell.cell)];
-        state.load = state.load.saturating_sub(before) + after;
-        if outcome::serves(state.phase) {
-            let demand = idle + state.load;
-            self.set_demand(cell, demand);
-        }
-    }
-
-    /// The load that each endpoint gets from a source, in pod order.
-    fn wanted_loads(&self, id: TrafficId) -> Vec<(PodId, u64)> {
-        let mut views: Vec<(View, u64)> = Vec::new();
-        for group in self.groups(id) {
-            match views.last_mut() {
-                Some((view, weight)) if view.version == group.view.version => *weight += group.weight,
-                _ => views.push((group.view, group.weight)),
-            }
-        }
-        let clients: u64 = views.iter().map(|(_, weight)| weight).sum();
-        let requests = u128::from(self.experiment.traffic[id].rate_per_1000s);
-        let all = requests * u128::from(self.loads.sources[id].attempts);
-        let mut loads: Vec<(PodId, u64)> = Vec::new();
-        for (view, weight) in &views {
-            let share = u128::from(clients) * view.endpoints.len() as u128;
-            let load = |&pod: &PodId| {
-                // Requests in 1,000 s times nanoseconds of CPU each, in millionths of a core.
-                let each = all * u128::from(self.cost_of(pod)?) / (1_000_000 * u128::from(CERTAIN));
-                Some((pod, u64::try_from(each * u128::from(*weight) / share).unwrap_or(u64::MAX)))
-            };
-            loads.extend(view.endpoints.iter().filter_map(load));
-        }
-        if views.len() > 1 {
-            loads.sort_by_key(|entry| entry.0);
-            loads.dedup_by(|next, kept| {
-                kept.0 == next.0 && {
-                    kept.1 += next.1;
-                    true
-                }
-            });
-        }
-        loads.iter_mut().for_each(|entry| entry.1 = entry.1.div_ceil(LOAD_STEP) * LOAD_STEP);
-        loads
-    }
-
-    /// CPU time of one request at a pod, `None` when it does not serve.
-    fn cost_of(&self, pod: PodId) -> Option<u64> {
-        let row = self.pods.get(pod)?;
-        let spec = &self.catalog.templates[row.template];
-        let serves = outcome::serves(row.cells[spec.init.len()].phase);
-        serves.then(|| self.behaviour(spec.containers[0].image).cpu_per_request.as_nanos())
-    }
-
     /// The container of a pod that users ask: the first that is not an init container.
     pub(crate) fn server(&self, pod: PodId) -> Option<CellId> {
         let row = self.pods.get(pod)?;
@@ -302,19 +270,27 @@ impl SimWorld {
 
     /// Works out what users meet from now on, and closes the interval before where that differs.
     pub(crate) fn review_outcomes(&mut self, facts: &mut FactLog) {
-        for id in std::mem::take(&mut self.loads.dirty) {
-            let traffic = &self.experiment.traffic[id];
-            let active = traffic.start <= self.now && traffic.end.is_none_or(|end| self.now < end);
+        self.review_endpoints();
+        let mut dirty = std::mem::take(&mut self.loads.dirty);
+        for id in dirty.drain(..) {
+            if self.loads.sources[id].groups_stale {
+                self.regroup(id);
+            }
+            let active = self.active(id);
             let mix = if active { self.outcome(id) } else { Mix::default() };
-            self.loads.sources[id].mix_dirty = false;
-            if self.loads.sources[id].mix != mix || self.loads.sources[id].active != active {
+            let source = &mut self.loads.sources[id];
+            source.mix_dirty = false;
+            let cause = std::mem::replace(&mut source.next_cause, FactId::NONE);
+            if source.mix != mix || source.active != active {
                 self.close(id, facts);
                 let source = &mut self.loads.sources[id];
                 source.mix = mix;
                 source.active = active;
+                source.cause = cause;
             }
             self.plan_feedback(id);
         }
+        self.loads.dirty = dirty;
     }
 
     /// Plans that retries, more or fewer than before, change the load that they are part of.
@@ -348,6 +324,6 @@ impl SimWorld {
             return;
         }
         let slice = source.ledger.book((id, traffic), &source.mix, (since, self.now));
-        facts.record(self.now, FactId::NONE, FactKind::Traffic(slice));
+        facts.record(self.now, source.cause, FactKind::Traffic(slice));
     }
 }

@@ -177,7 +177,7 @@ impl SimWorld {
             Event::BeatDue { node, stamp } => self.on_beat_due(node, stamp),
             Event::BeatArrives { node, stamp, steady } => self.on_beat_arrives(node, stamp, steady),
             Event::Reconnect { node, stamp } => self.on_reconnect(node, stamp),
-            Event::Flip { service } => self.on_flip(service),
+            Event::Flip { service, cause } => self.on_flip(service, cause),
             Event::Seen { service, version, cause } => self.on_seen((service, version), cause, facts),
             Event::CaughtUp { node, stamp } => self.on_caught_up(node, stamp),
             Event::Load { source } => self.on_load(source),

@@ -217,6 +217,34 @@ fn messages_keep_their_order_and_a_cut_loses_them() {
 }
 
 #[test]
+fn messages_between_two_ends_never_overtake_each_other() {
+    let mut setup = Setup::new(2);
+    setup.experiment.setting.network.jitter = Span::from_millis(50);
+    let mut rig = setup.start();
+    let lossy = NetworkRule::Lose { permille: 300 };
+    rig.apply(Effect::Network { from: nodes(&[0]), to: control(), one_way: BOTH, rule: lossy });
+    rig.run_ms(1_000);
+    let mut inputs: Vec<Input> = Vec::new();
+    for ms in 0..200 {
+        for node in 0..2 {
+            let (from, to) = (Address::Agent(NodeId(node)), Address::Control);
+            let kind = OrderKind::Send { from, to, message: Message::Hello };
+            let order = Order { cause: FactId(1 + ms), kind };
+            let now = rig.now();
+            rig.world.submit(now, &mut vec![order], &mut rig.facts);
+        }
+        let end = Time::ZERO + Span::from_millis(1_001 + u64::from(ms) + if ms == 199 { 60_000 } else { 0 });
+        while rig.world.advance(end, &mut inputs, &mut rig.facts) < end {}
+    }
+    for node in 0..2 {
+        let from = Address::Agent(NodeId(node));
+        let own = |input: &&Input| matches!(input.kind, InputKind::Delivered { from: sender, .. } if sender == from);
+        let arrived: Vec<FactId> = inputs.iter().filter(own).map(|input| input.cause).collect();
+        assert!(arrived.len() > 150 && arrived.is_sorted(), "{arrived:?}");
+    }
+}
+
+#[test]
 fn a_clone_continues_exactly_as_the_original_and_seeds_differ() {
     let run = |seed| {
         let mut setup = Setup::new(5).users(100, Clients::Outside);

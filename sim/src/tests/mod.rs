@@ -1,5 +1,6 @@
 //! The world driven by hand: orders in, inputs and facts out, without an engine. Start at [`Rig`].
 
+mod churn;
 mod cpu;
 mod heartbeats;
 mod hosts;
@@ -184,6 +185,7 @@ impl Rig {
             let now = self.world.advance(end, &mut inputs, &mut self.facts);
             let done = inputs.is_empty() && now == end;
             self.seen.extend(inputs.into_iter().map(|input| (now, input.kind)));
+            self.world.check_traffic();
             if done {
                 return;
             }

@@ -189,7 +189,7 @@ fn no_request_is_lost_in_counting() {
         rig.run_to(Time::ZERO + Span::from_micros(end));
         match step % 4 {
             0 => faults.push(rig.kill(step / 4 % 7)),
-            1 => rig.publish(step, &[step % 6, 6]),
+            1 => rig.publish(step + 1, &[step % 6, 6]),
             2 => faults.push(rig.saturate(step % 7, CpuClass::Host, 900)),
             _ => faults.push(rig.cut(nodes(&[step % 7]), nodes(&[0, 1]), ONE_WAY)),
         }
@@ -244,4 +244,61 @@ fn nothing_is_planned_while_nothing_changes() {
     let seen = rig.seen.len();
     rig.run_to(Time::from_secs(36_000));
     assert_eq!(rig.seen.len(), seen);
+}
+
+/// Serving pods on three nodes; proxies sync each second.
+fn synced() -> Rig {
+    let mut setup = Setup::new(3).users(300, Clients::Outside);
+    setup.experiment.setting.host.boot = Span::from_secs(5);
+    let mut rig = setup.start();
+    (0..3).for_each(|pod| rig.start(pod, pod));
+    rig.run_ms(2_000);
+    rig.order(OrderKind::Publish(Publication {
+        service: ServiceId(0),
+        version: 1,
+        endpoints: (0..3).map(PodId).collect(),
+        lag: Span::from_millis(100),
+        proxy_sync: Span::from_secs(1),
+        dns_ttl: Span::from_secs(30),
+    }));
+    rig.run_ms(10_000);
+    rig
+}
+
+#[test]
+fn nobody_enters_through_a_host_that_knows_nothing_yet() {
+    let mut rig = synced();
+    rig.apply(Effect::Reboot { nodes: vec![NodeId(0)] });
+    rig.run_ms(40_000);
+    let slices = rig.slices();
+    let after: Vec<_> = slices.iter().filter(|slice| slice.since >= Time::from_secs(15)).collect();
+    let refused = |slice: &TrafficSlice| slice.refused * 1000 / slice.requests;
+    assert!(!after.is_empty());
+    assert!(
+        after.iter().all(|slice| refused(slice) == 333),
+        "only the pod that nobody started again refuses: {after:?}"
+    );
+}
+
+#[test]
+fn amounts_carry_what_led_to_them() {
+    let mut rig = synced();
+    rig.kill(0);
+    rig.run_ms(20_000);
+    let cut = rig.cut(nodes(&[1]), nodes(&[2]), BOTH);
+    rig.run_ms(30_000);
+    rig.lift(cut);
+    rig.run_ms(40_000);
+    rig.slices();
+    let slice = |fact: &&shakedown_engine::fact::Fact| matches!(fact.kind, FactKind::Traffic(_));
+    let causes: Vec<FactId> = rig.facts.facts().iter().filter(slice).map(|fact| fact.cause).collect();
+    let kind = |id: FactId| rig.facts.facts().iter().find(|fact| fact.id == id).map(|fact| fact.kind);
+    let kinds: Vec<Option<FactKind>> = causes.iter().rev().take(3).rev().map(|id| kind(*id)).collect();
+    assert!(
+        matches!(
+            kinds[..],
+            [Some(FactKind::HostDown { .. }), Some(FactKind::FaultApplied { .. }), Some(FactKind::FaultLifted { .. })]
+        ),
+        "{kinds:?}"
+    );
 }

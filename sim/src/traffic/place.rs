@@ -1,8 +1,8 @@
 //! Where clients are: how many stand on each node, and which of them see the same.
 //!
-//! Start at [`Crowd`] and `groups`.
+//! Start at [`Crowd`] and `gather`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use shakedown_chaos::experiment::Experiment;
 use shakedown_chaos::fault::Action;
@@ -11,65 +11,48 @@ use shakedown_chaos::select::{Mode, NodeSelection};
 use shakedown_engine::ids::{Id, NodeId, PodId, TrafficId, WorkloadId, ZoneId};
 use shakedown_engine::model::Catalog;
 use shakedown_engine::rng::{Purpose, Streams};
+use shakedown_engine::time::Span;
 
+use super::audience::{Audience, ClientGroup, Stand};
 use super::outcome::serves;
+use crate::cpu::proportion;
+use crate::network::{CERTAIN, Path, Side};
 use crate::proxy::{Apart, PHASES, Proxies, View};
 use crate::world::SimWorld;
 
-/// How many clients there are of each proxy phase and zone.
-pub(crate) type Counts = BTreeMap<(usize, ZoneId), u64>;
-
 /// Clients of one source.
 #[derive(Clone, Debug)]
-pub(crate) enum Crowd {
-    /// One client on each of these nodes.
-    Nodes { member: Vec<bool>, outside: bool, counts: Counts },
-    /// One client in each serving pod of these.
-    Pods(BTreeSet<PodId>),
-}
-
-/// Clients that see the same.
-#[derive(Clone, Debug)]
-pub(crate) struct ClientGroup {
-    pub(crate) view: View,
-    pub(crate) zone: ZoneId,
-    /// The node, when faults make its links differ from those of its zone.
-    pub(crate) via: Option<NodeId>,
-    pub(crate) weight: u64,
+pub(crate) struct Crowd {
+    /// They are outside of the cluster and enter through its hosts.
+    pub(crate) outside: bool,
+    /// How many there are on each node.
+    pub(crate) weights: Vec<u64>,
+    /// How many there are of each proxy phase and zone, see `cell`.
+    counts: Vec<u64>,
+    /// Pods with a client in them, and where they are.
+    seats: BTreeMap<PodId, NodeId>,
+    /// Pods that may have begun or ceased to be one of these.
+    pub(crate) unsettled: Vec<PodId>,
 }
 
 impl Crowd {
     pub(crate) fn new(catalog: &Catalog, clients: &Clients, draw: (Streams, TrafficId), proxies: &Proxies) -> Self {
-        match clients {
-            Clients::Outside => Self::on_nodes(catalog, vec![true; catalog.nodes.len()], (true, proxies)),
-            Clients::Nodes(selection) => Self::on_nodes(catalog, choose(catalog, selection, draw), (false, proxies)),
-            Clients::Workload(_) => Self::Pods(BTreeSet::new()),
+        let weights = match clients {
+            Clients::Outside => vec![1; catalog.nodes.len()],
+            Clients::Nodes(selection) => choose(catalog, selection, draw),
+            Clients::Workload(_) => vec![0; catalog.nodes.len()],
+        };
+        let mut counts = vec![0; PHASES * catalog.zones.len()];
+        for (id, node) in catalog.nodes.iter() {
+            counts[node.zone.index() * PHASES + proxies.phase(id)] += weights[id.index()];
         }
-    }
-
-    fn on_nodes(catalog: &Catalog, member: Vec<bool>, (outside, proxies): (bool, &Proxies)) -> Self {
-        let mut counts = Counts::new();
-        for (id, node) in catalog.nodes.iter().filter(|(id, _)| member[id.index()]) {
-            *counts.entry((proxies.phase(id), node.zone)).or_default() += 1;
-        }
-        Self::Nodes { member, outside, counts }
-    }
-
-    /// Notes a pod of the workload in which clients are.
-    pub(crate) fn add_pod(&mut self, pod: PodId) {
-        if let Self::Pods(pods) = self {
-            pods.insert(pod);
-        }
-    }
-
-    /// True for clients outside of the cluster.
-    pub(crate) fn outside(&self) -> bool {
-        matches!(self, Self::Nodes { outside: true, .. })
+        let outside = matches!(clients, Clients::Outside);
+        Self { outside, weights, counts, seats: BTreeMap::new(), unsettled: Vec::new() }
     }
 }
 
 /// Nodes of a selection, chosen once. What runs on them is not known beforehand, so `hosting` is not a condition here.
-fn choose(catalog: &Catalog, selection: &NodeSelection, (streams, source): (Streams, TrafficId)) -> Vec<bool> {
+fn choose(catalog: &Catalog, selection: &NodeSelection, (streams, source): (Streams, TrafficId)) -> Vec<u64> {
     let matches = |id: &NodeId| {
         let node = &catalog.nodes[*id];
         (selection.names.is_empty() || selection.names.contains(id))
@@ -87,11 +70,11 @@ fn choose(catalog: &Catalog, selection: &NodeSelection, (streams, source): (Stre
         // Numbered from the top, so that no pod's own noise is drawn from the same stream.
         streams.stream(Purpose::Application, u32::MAX - source.0).shuffle(&mut nodes);
     }
-    let mut member = vec![false; catalog.nodes.len()];
+    let mut weights = vec![0; catalog.nodes.len()];
     for node in &nodes[..count] {
-        member[node.index()] = true;
+        weights[node.index()] = 1;
     }
-    member
+    weights
 }
 
 /// The workload of each template, from first templates and from what the timeline rolls out.
@@ -109,55 +92,114 @@ pub(crate) fn owners(catalog: &Catalog, experiment: &Experiment) -> Vec<Option<W
 }
 
 impl SimWorld {
-    /// The clients of a source that are alive, put together where they see the same.
-    pub(crate) fn groups(&self, id: TrafficId) -> Vec<ClientGroup> {
-        let service = self.experiment.traffic[id].to;
-        let views: Vec<View> = (0..PHASES).map(|phase| self.proxies.regular(service, phase, self.now)).collect();
-        let ruled = self.net.ruled();
-        let (counts, singles) = self.clients(id);
-        let mut groups: BTreeMap<(u32, ZoneId, Option<NodeId>), ClientGroup> = BTreeMap::new();
-        let mut add = |view: &View, zone, via, count| {
-            let group = || ClientGroup { view: view.clone(), zone, via, weight: 0 };
-            groups.entry((view.version, zone, via)).or_insert_with(group).weight += count;
-        };
-        for ((phase, zone), count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            add(&views[phase], zone, None, count);
-        }
-        for (node, count) in singles {
-            let via = ruled.binary_search(&node).is_ok().then_some(node);
-            match self.proxies.apart.get(&node) {
-                Some(Apart::Down) => {}
-                Some(_) => add(&self.proxies.irregular(service, node, self.now), self.net.zone(node), via, count),
-                None => add(&views[self.proxies.phase(node)], self.net.zone(node), via, count),
+    /// Moves clients with the pods that they are in.
+    pub(crate) fn seat_clients(&mut self, id: TrafficId) {
+        let mut unsettled = std::mem::take(&mut self.loads.sources[id].crowd.unsettled);
+        for pod in unsettled.drain(..) {
+            let seat = self.seat(pod);
+            let crowd = &mut self.loads.sources[id].crowd;
+            let former = match seat {
+                Some(node) => crowd.seats.insert(pod, node),
+                None => crowd.seats.remove(&pod),
+            };
+            for (node, joins) in former.map(|node| (node, false)).into_iter().chain(seat.map(|node| (node, true))) {
+                let cell = self.net.zone(node).index() * PHASES + self.proxies.phase(node);
+                for count in [&mut crowd.weights[node.index()], &mut crowd.counts[cell]] {
+                    *count = if joins { *count + 1 } else { *count - 1 };
+                }
             }
         }
-        groups.into_values().collect()
+        self.loads.sources[id].crowd.unsettled = unsettled;
     }
 
-    /// Clients on undisturbed nodes, counted, and those on all others, one by one.
-    fn clients(&self, id: TrafficId) -> (Counts, BTreeMap<NodeId, u64>) {
-        let mut singles = BTreeMap::new();
-        match &self.loads.sources[id].crowd {
-            Crowd::Nodes { member, counts, .. } => {
-                let mut counts = counts.clone();
-                let disturbed = self.proxies.apart.keys().chain(self.net.ruled()).filter(|node| member[node.index()]);
-                for &node in disturbed {
-                    if singles.insert(node, 1).is_none() {
-                        let slot = counts.entry((self.proxies.phase(node), self.net.zone(node))).or_default();
-                        *slot -= 1;
-                    }
-                }
-                (counts, singles)
+    /// The node of a pod that runs well enough for a client to be in it.
+    pub(super) fn seat(&self, pod: PodId) -> Option<NodeId> {
+        let (row, cell) = self.pods.get(pod).zip(self.server(pod))?;
+        serves(row.cells[usize::from(cell.cell)].phase).then_some(row.node)
+    }
+
+    /// Puts the clients of a source that are alive together where they see the same.
+    pub(crate) fn gather(&self, id: TrafficId, audience: &mut Audience) {
+        let service = self.experiment.traffic[id].to;
+        let crowd = &self.loads.sources[id].crowd;
+        audience.groups.clear();
+        audience.views.clear();
+        audience.clients = 0;
+        audience.regular.clone_from(&crowd.counts);
+        let views: [View; PHASES] = std::array::from_fn(|phase| self.proxies.regular(service, phase, self.now));
+        let ruled = self.net.ruled().iter().filter(|node| !self.proxies.apart.contains_key(node));
+        for &node in self.proxies.apart.keys().chain(ruled).filter(|node| crowd.weights[node.index()] > 0) {
+            let (weight, phase, zone) = (crowd.weights[node.index()], self.proxies.phase(node), self.net.zone(node));
+            audience.regular[zone.index() * PHASES + phase] -= weight;
+            let side = self.net.side(node);
+            if crowd.outside && self.entry(side).is_none() {
+                continue; // The load balancer's health check fails, and it lets nobody in here.
             }
-            Crowd::Pods(pods) => {
-                for &pod in pods {
-                    let Some((row, cell)) = self.pods.get(pod).zip(self.server(pod)) else { continue };
-                    if serves(row.cells[usize::from(cell.cell)].phase) {
-                        *singles.entry(row.node).or_default() += 1;
-                    }
-                }
-                (Counts::new(), singles)
+            let own = (self.net.path_of_sides(side, side) != Path::CLEAR).then_some(node);
+            if let Some(view) = self.view_of(id, node, &views) {
+                let stand = self.stand(audience, crowd.outside, (zone, side));
+                audience.join(&view, ClientGroup { version: view.version, stand, own, weight });
             }
+        }
+        for zone in self.catalog.zones.ids() {
+            for (phase, view) in views.iter().enumerate() {
+                let weight = audience.regular[zone.index() * PHASES + phase];
+                if weight > 0 {
+                    let stand = self.stand(audience, crowd.outside, (zone, Side::CLEAR));
+                    audience.join(view, ClientGroup { version: view.version, stand, own: None, weight });
+                }
+            }
+        }
+    }
+
+    /// What clients on this node know; `None` when there are none because of the state that the node is in.
+    fn view_of(&self, id: TrafficId, node: NodeId, regular: &[View; PHASES]) -> Option<View> {
+        let (service, now) = (self.experiment.traffic[id].to, self.now);
+        match self.proxies.apart.get(&node) {
+            None => Some(regular[self.proxies.phase(node)].clone()),
+            Some(Apart::Down) => None,
+            // A load balancer lets nobody in through a host whose proxy knows nothing yet.
+            Some(_) if self.loads.sources[id].crowd.outside => self.proxies.irregular(service, node, now),
+            Some(_) => Some(self.proxies.irregular(service, node, now).unwrap_or_else(View::empty)),
+        }
+    }
+
+    fn stand(&self, audience: &mut Audience, outside: bool, (zone, side): (ZoneId, Side)) -> usize {
+        let known = audience.stands.iter().position(|stand| stand.zone == zone && stand.side == side);
+        known.unwrap_or_else(|| {
+            let entry = if outside { self.entry(side) } else { Some((Span::ZERO, CERTAIN)) };
+            audience.stands.push(Stand { zone, side, entry });
+            audience.stands.len() - 1
+        })
+    }
+
+    /// The way from outside to a host on this side and back.
+    fn entry(&self, side: Side) -> Option<(Span, u64)> {
+        let (there, back) = self.net.path_outside(side);
+        self.round(self.net.outside_trip(), (there, back))
+    }
+
+    /// The way there and back between hosts this far apart, and what gets through.
+    pub(super) fn round(&self, trip: Span, (there, back): (Path, Path)) -> Option<(Span, u64)> {
+        if there.cut || back.cut {
+            return None;
+        }
+        let one = |path: &Path| trip + path.delay + self.net.mean_jitter(path);
+        Some((one(&there) + one(&back), proportion(there.pass, back.pass, CERTAIN)))
+    }
+}
+
+impl Audience {
+    /// Adds clients with this view.
+    fn join(&mut self, view: &View, clients: ClientGroup) {
+        self.clients += clients.weight;
+        let key = |group: &ClientGroup| (group.version, group.stand, group.own);
+        match self.groups.binary_search_by_key(&key(&clients), key) {
+            Ok(index) => self.groups[index].weight += clients.weight,
+            Err(index) => self.groups.insert(index, clients),
+        }
+        if let Err(index) = self.views.binary_search_by_key(&view.version, |view| view.version) {
+            self.views.insert(index, view.clone());
         }
     }
 }
