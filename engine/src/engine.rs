@@ -61,6 +61,11 @@ impl Engine {
         }
     }
 
+    /// How many things the engine has planned for later, those that have become void among them.
+    pub fn planned(&self) -> usize {
+        self.control_timers.len() + self.agent_timers.len()
+    }
+
     /// Takes in what happened up to `now`, draining `inputs`, and appends what it wants done.
     ///
     /// Inputs come first, in their order; then what the control plane had planned, then what agents had, until nothing

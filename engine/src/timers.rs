@@ -40,6 +40,11 @@ impl<T> Timers<T> {
         self.heap.push(Entry { at, sequence: self.sequence, due: Due { cause, what } });
     }
 
+    /// Timers that are set.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// When the first timer is due.
     pub(crate) fn next(&self) -> Option<Time> {
         self.heap.peek().map(|e| e.at)

@@ -36,9 +36,17 @@ impl Control {
         }
     }
 
+    /// A pod runs, not yet ready: services that publish such pods have an endpoint.
+    pub(super) fn endpoint_started(&mut self, cx: &mut Cx<'_>, pod: PodId, cause: FactId) {
+        let publish = |s: &ServiceId| self.catalog.services[*s].publish_not_ready;
+        if self.services_of[self.pods[pod].template].iter().any(publish) && self.pods[pod].deleting.is_none() {
+            self.endpoint_changed(cx, pod, Membership::Out, cause);
+        }
+    }
+
     fn stays_unready(&self, service: ServiceId, pod: PodId) -> bool {
         let row = &self.pods[pod];
-        let running = matches!(row.phase, PodPhase::Running | PodPhase::Ready);
+        let running = matches!(row.phase, PodPhase::Running | PodPhase::Ready | PodPhase::Failing);
         self.catalog.services[service].publish_not_ready && running && row.deleting.is_none()
     }
 

@@ -3,10 +3,11 @@
 //! - `store`: what a change costs, and [`store::Write`], all changes there are
 //! - `pods`: life of a pod in the store · `nodes`: health, zones, eviction · `scheduling`: the scheduler's loop
 //! - `replication`: revisions keep their number · `workloads`: rollouts, operations · `endpoints`: discovery
-//! - `view`: what others may see
+//! - `view`: what others may see · `audit`: whether all tables agree
 //!
 //! Start at [`Control::alarm`], the table of everything that happens by itself.
 
+mod audit;
 mod endpoints;
 mod nodes;
 mod operations;
@@ -58,10 +59,10 @@ pub(crate) enum Alarm {
     QueueEviction { node: NodeId, stamp: u32 },
     /// A zone may taint its next node.
     EvictNext(ZoneId),
-    /// Tolerations of this length have ended on a node, unless it recovered (stamp).
-    TolerationOver { node: NodeId, stamp: u32, length: Span },
-    /// A recovered node loses its eviction taint (stamp).
-    CancelEviction { node: NodeId, stamp: u32 },
+    /// Tolerations of this length have ended on a node, unless it lost that taint.
+    TolerationOver { node: NodeId, taint: u32, length: Span },
+    /// A recovered node loses its eviction taint.
+    CancelEviction { node: NodeId },
 }
 
 /// What a controller needs of the present.
@@ -168,8 +169,8 @@ impl Control {
             Alarm::Monitor { node, stamp } => self.monitor(cx, node, stamp),
             Alarm::QueueEviction { node, stamp } => self.queue_eviction(cx, cause, node, stamp),
             Alarm::EvictNext(zone) => self.evict_next(cx, zone),
-            Alarm::TolerationOver { node, stamp, length } => self.toleration_over(cx, cause, (node, stamp, length)),
-            Alarm::CancelEviction { node, stamp } => self.cancel_eviction(cx, cause, node, stamp),
+            Alarm::TolerationOver { node, taint, length } => self.toleration_over(cx, cause, (node, taint, length)),
+            Alarm::CancelEviction { node } => self.cancel_eviction(cx, cause, node),
         }
     }
 

@@ -125,15 +125,21 @@ impl Control {
         let row = &mut self.nodes[node];
         row.healthy = true;
         row.cause = FactId::NONE;
-        let (stamp, evicting) = (row.stamp, row.evicting);
+        let evicting = row.evicting;
         let fact = cx.facts.record(cx.now, cause, FactKind::NodeHealthy { node });
         self.write(cx, Client::NodeHealth, fact, Write::NodeTaint { node });
         self.zones[self.catalog.nodes[node].zone].unhealthy -= 1;
         if let (Eviction::Taints(policy), true) = (&self.profile.eviction, evicting) {
             let at = cx.now.next_tick(policy.recovery_period, self.monitor_phase);
-            cx.timers.set(at, fact, Alarm::CancelEviction { node, stamp });
+            cx.timers.set(at, fact, Alarm::CancelEviction { node });
         }
         self.rate_zones(cx, fact);
+        // An agent sees in its watch that its word was overwritten and says it again. One that was cut off does so when
+        // it reconnects; this is for those that only fell silent.
+        // Source: kubernetes/kubernetes:pkg/kubelet/status/status_manager.go, `needsReconcile`.
+        if self.nodes[node].pods.iter().any(|&p| self.pods[p].overwritten) {
+            self.hello(cx, fact, node);
+        }
     }
 
     /// The store has the taint of an unhealthy node, or its removal: new pods avoid it, or may come.
@@ -206,7 +212,8 @@ impl Control {
         if row.rate == rate {
             return;
         }
-        let drained = row.token_at > cx.now;
+        // One that gave nothing at all has nothing to pass on either.
+        let drained = row.rate == 0 || row.token_at > cx.now;
         row.rate = rate;
         row.token_at = if drained { cx.now + interval(rate) } else { cx.now };
         self.arm_eviction(cx, zone);
@@ -218,8 +225,7 @@ impl Control {
             self.zones[zone].queue.clear();
         }
         for node in self.catalog.nodes.ids() {
-            let stamp = self.nodes[node].stamp;
-            self.cancel_eviction(cx, cause, node, stamp);
+            self.stop_evicting(cx, cause, node);
         }
     }
 
@@ -247,16 +253,17 @@ impl Control {
 
     fn arm_eviction(&mut self, cx: &mut Cx<'_>, zone: ZoneId) {
         let row = &mut self.zones[zone];
-        if row.armed || row.queue.is_empty() || row.rate == 0 {
+        let at = row.token_at.max(cx.now);
+        if row.armed_at.is_some_and(|armed| armed <= at) || row.queue.is_empty() || row.rate == 0 {
             return;
         }
-        row.armed = true;
-        cx.timers.set(row.token_at.max(cx.now), FactId::NONE, Alarm::EvictNext(zone));
+        row.armed_at = Some(at);
+        cx.timers.set(at, FactId::NONE, Alarm::EvictNext(zone));
     }
 
     /// Taints the zone's next node, if its limiter lets it.
     pub(super) fn evict_next(&mut self, cx: &mut Cx<'_>, zone: ZoneId) {
-        self.zones[zone].armed = false;
+        self.zones[zone].armed_at = None;
         while self.zones[zone].rate > 0 && self.zones[zone].token_at <= cx.now {
             let Some((node, stamp, cause)) = self.zones[zone].queue.pop_front() else { break };
             if self.nodes[node].stamp != stamp || self.nodes[node].evicting {
@@ -275,10 +282,10 @@ impl Control {
         let fact = cx.facts.record(cx.now, cause, FactKind::NodeEvicting { node });
         self.nodes[node].unhealthy_fact = fact;
         self.show_node_to_scheduler(node);
-        let stamp = self.nodes[node].stamp;
+        let taint = self.nodes[node].taint;
         let lengths: BTreeSet<Span> = self.nodes[node].pods.iter().filter_map(|&p| self.toleration(p)).collect();
         for length in lengths {
-            cx.timers.set(cx.now + length, fact, Alarm::TolerationOver { node, stamp, length });
+            cx.timers.set(cx.now + length, fact, Alarm::TolerationOver { node, taint, length });
         }
     }
 
@@ -286,7 +293,7 @@ impl Control {
     pub(super) fn tolerate_from_now(&mut self, cx: &mut Cx<'_>, pod: PodId, node: NodeId) {
         let row = &self.nodes[node];
         if let (true, Some(length)) = (row.evicting, self.toleration(pod)) {
-            let alarm = Alarm::TolerationOver { node, stamp: row.stamp, length };
+            let alarm = Alarm::TolerationOver { node, taint: row.taint, length };
             cx.timers.set(cx.now + length, row.unhealthy_fact, alarm);
         }
     }
@@ -306,8 +313,8 @@ impl Control {
 
     /// Pods whose toleration of this length has ended are deleted.
     pub(super) fn toleration_over(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (NodeId, u32, Span)) {
-        let (node, stamp, length) = what;
-        if self.nodes[node].stamp != stamp || !self.nodes[node].evicting {
+        let (node, taint, length) = what;
+        if self.nodes[node].taint != taint || !self.nodes[node].evicting {
             return;
         }
         for pod in self.nodes[node].pods.clone() {
@@ -318,12 +325,19 @@ impl Control {
     }
 
     /// A recovered node loses its eviction taint; deletions that were asked for stay.
-    pub(super) fn cancel_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, stamp: u32) {
-        let row = &mut self.nodes[node];
-        if row.stamp != stamp || !row.evicting {
+    pub(super) fn cancel_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        // It may have been heard or missed again since, but only being found silent once more keeps the taint.
+        if self.nodes[node].healthy {
+            self.stop_evicting(cx, cause, node);
+        }
+    }
+
+    fn stop_evicting(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        if !std::mem::take(&mut self.nodes[node].evicting) {
             return;
         }
-        row.evicting = false;
+        // Tolerations that have begun to run out end with the taint; a new one starts them afresh.
+        self.nodes[node].taint += 1;
         cx.facts.record(cx.now, cause, FactKind::NodeEvictionCancelled { node });
         self.show_node_to_scheduler(node);
         self.node_changed_for_queue(cx);

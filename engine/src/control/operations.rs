@@ -42,6 +42,9 @@ impl Control {
         let (replicas, template) = (spec.replicas, spec.template);
         let fact = cx.facts.record(cx.now, cause, FactKind::WorkloadCreated { workload });
         let row = &mut self.workloads[workload];
+        // What is left of an earlier life under this name is on its way out and belongs to nobody.
+        row.revisions.clear();
+        row.paused = spec.paused;
         row.exists = true;
         row.desired = replicas;
         row.scaled_for = replicas;
@@ -93,7 +96,7 @@ impl Control {
             stalled: false,
             fresh: self.revisions[revision].wanted == 0,
         });
-        self.begin_slot_update(workload, former);
+        self.begin_slot_update(cx, workload, former);
         self.plan_workload(cx, workload, fact);
     }
 
@@ -110,6 +113,7 @@ impl Control {
     pub(super) fn pause(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
         if !std::mem::replace(&mut self.workloads[workload].paused, true) {
             cx.facts.record(cx.now, cause, FactKind::RolloutPaused { workload });
+            self.hold_slot_update(workload);
         }
     }
 
@@ -118,9 +122,12 @@ impl Control {
         if std::mem::take(&mut row.paused) {
             if let Some(rollout) = &mut row.rollout {
                 // Time spent paused does not count against the progress deadline.
+                // The deadline is set anew at the next look.
                 rollout.progress_at = cx.now;
+                rollout.counts.1 = u32::MAX;
             }
             let fact = cx.facts.record(cx.now, cause, FactKind::RolloutResumed { workload });
+            self.restart_slot_update(cx, workload);
             self.plan_workload(cx, workload, fact);
         }
     }

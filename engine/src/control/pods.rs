@@ -32,6 +32,7 @@ impl Control {
             restarts: 0,
             last_fact: fact,
             delete_sent: false,
+            overwritten: false,
             slot,
         });
         let row = &mut self.revisions[revision];
@@ -206,7 +207,7 @@ impl Control {
     }
 
     /// An agent starts or is back: it gets everything that it should run.
-    fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+    pub(super) fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
         let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now;
         let pods = self.nodes[node].pods.iter().filter(due);
         let snapshot = pods.map(|&pod| (pod, self.pods[pod].template, self.pods[pod].deleting)).collect();
@@ -220,21 +221,26 @@ impl Control {
         if row.gone || row.node != Some(node) {
             return;
         }
+        let deleting = row.deleting.is_some();
+        self.pods[pod].overwritten = false;
         match report {
             PodReport::Starting => self.set_phase(cx, cause, pod, PodPhase::Starting),
             PodReport::Running { ready: true } => self.set_phase(cx, cause, pod, PodPhase::Ready),
             PodReport::Running { ready: false } => self.set_phase(cx, cause, pod, PodPhase::Running),
             PodReport::Failing => self.set_phase(cx, cause, pod, PodPhase::Failing),
             PodReport::Finished { success } => self.pod_finished(cx, cause, pod, success),
-            PodReport::Terminated if row.deleting.is_some() => self.pod_gone(cx, pod, cause),
-            // The agent lost a pod that it should run: the next snapshot brings it back.
-            PodReport::Terminated => {}
+            PodReport::Terminated if deleting => self.pod_gone(cx, pod, cause),
+            // The agent lost a pod that it should run: it is told again.
+            PodReport::Terminated => {
+                cx.timers.set(cx.now + self.profile.control.watch_lag, cause, Alarm::Assign(pod));
+            }
         }
     }
 
     /// A pod's phase changes, and with it readiness, endpoints and rollouts.
     fn set_phase(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, phase: PodPhase) {
-        let was_ready = self.pods[pod].phase == PodPhase::Ready;
+        let before = self.pods[pod].phase;
+        let was_ready = before == PodPhase::Ready;
         let is_ready = phase == PodPhase::Ready;
         self.change(pod, |row| row.phase = phase);
         if phase == PodPhase::Failing {
@@ -250,7 +256,12 @@ impl Control {
                 row.ready_since = Time::MAX;
                 cx.facts.record(cx.now, cause, FactKind::PodUnready { pod })
             }
-            _ => return,
+            _ => {
+                if before == PodPhase::Starting && phase == PodPhase::Running {
+                    self.endpoint_started(cx, pod, cause);
+                }
+                return;
+            }
         };
         row.last_fact = fact;
         let workload = row.workload;
@@ -275,6 +286,7 @@ impl Control {
         let stale = row.gone || row.node != Some(node) || self.nodes[node].healthy;
         if !stale && row.phase == PodPhase::Ready {
             self.set_phase(cx, cause, pod, PodPhase::Running);
+            self.pods[pod].overwritten = true;
         }
     }
 

@@ -27,6 +27,11 @@ impl Control {
         let row = &mut self.revisions[revision];
         row.scaling = false;
         let (from, workload) = (row.wanted, row.workload);
+        let owner = &self.workloads[workload];
+        if !owner.exists || !owner.revisions.contains(&revision) {
+            return; // Its workload was deleted while the change was on its way.
+        }
+        let row = &mut self.revisions[revision];
         if from != wanted {
             row.wanted = wanted;
             row.wanted_fact = cx.facts.record(cx.now, cause, FactKind::RevisionScaled { revision, from, to: wanted });
@@ -130,6 +135,7 @@ impl Control {
     pub(super) fn delete_all_replicas(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
         for revision in self.workloads[workload].revisions.clone() {
             self.revisions[revision].wanted = 0;
+            self.revisions[revision].to_create = 0;
             self.revisions[revision].losses.clear();
             for pod in self.revisions[revision].pods.clone() {
                 self.delete_pod(cx, (Client::Operator, cause), (pod, Deletion::WorkloadDeleted, None));

@@ -9,9 +9,9 @@ use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{PodId, RevisionId, WorkloadId};
 use crate::model::Strategy;
-use crate::profile::{Rollout, SlotUpdate};
+use crate::profile::{Rollout, SlotOrder, SlotUpdate};
 use crate::rng::Purpose;
-use crate::rollout::slots::{Direction, Race, SlotAction, SlotEvent, SlotRollout, Verdict};
+use crate::rollout::slots::{Direction, Race, SlotAction, SlotEvent, SlotRollout, SlotState, Verdict};
 use crate::time::Time;
 
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ impl Control {
     }
 
     /// An update to the workload's current revision begins: slots are taken in random order.
-    pub(super) fn begin_slot_update(&mut self, workload: WorkloadId, former: Option<RevisionId>) {
+    pub(super) fn begin_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, former: Option<RevisionId>) {
         let (Some(_), Some(former)) = (self.slot_policy(workload), former) else { return };
         let Some(target) = self.workloads[workload].current else { return };
         // A stream of its own for each update of each workload.
@@ -36,15 +36,36 @@ impl Control {
         slots.sort_unstable();
         slots.dedup();
         luck.shuffle(&mut slots);
+        let creating = self.workloads[workload].slots.take().map(|row| row.creating).unwrap_or_default();
+        self.workloads[workload].paused = false;
         self.workloads[workload].slots = Some(SlotUpdateRow {
             rollout: SlotRollout::new(slots),
             luck,
             target,
             former,
-            creating: BTreeSet::new(),
-            start_when_created: BTreeSet::new(),
+            start_when_created: creating.clone(),
+            creating,
             wake_at: None,
         });
+        self.release_held(cx, target);
+        self.move_losses(cx, workload, target);
+    }
+
+    /// What was lost before the update began is replaced by the new version.
+    fn move_losses(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, target: RevisionId) {
+        for revision in self.workloads[workload].revisions.clone() {
+            let row = &mut self.revisions[revision];
+            if revision == target || row.losses.is_empty() {
+                continue;
+            }
+            let moved = row.wanted.min(row.losses.len() as u32);
+            row.wanted -= moved;
+            let losses: Vec<_> = row.losses.drain(..).collect();
+            let new = &mut self.revisions[target];
+            new.wanted += moved;
+            new.losses.extend(losses.into_iter().take(moved as usize));
+            self.plan_revision(cx, target, self.profile.control.watch_lag);
+        }
     }
 
     /// Slot, pod and revision of each active replica.
@@ -57,14 +78,21 @@ impl Control {
     /// Brings the number of slots to what is wanted and moves the update on.
     pub(super) fn sync_slots(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         self.size_slots(cx, workload);
-        let (Some(update), false) = (self.slot_policy(workload), self.workloads[workload].paused) else { return };
+        let Some(update) = self.slot_policy(workload) else { return };
+        if self.slots_left_behind(workload) {
+            self.restart_slot_update(cx, workload);
+        }
         let Some(row) = &mut self.workloads[workload].slots else { return };
-        if row.rollout.verdict() != Verdict::Going {
+        // A paused update still finishes the slots that it has begun.
+        if !matches!(row.rollout.verdict(), Verdict::Going | Verdict::Paused) {
             return;
         }
         let race = if row.luck.chance(500) { Race::WorkersWin } else { Race::FailureWins };
         let step = row.rollout.advance(&update, cx.now, race);
         let (target, former) = (row.target, row.former);
+        if step.actions.is_empty() && step.wake.is_none() && step.verdict == Verdict::Going {
+            self.forget_vanished_slots(cx, workload);
+        }
         let fact = self.workloads[workload].rollout.as_ref().map_or(FactId::NONE, |r| r.fact);
         for action in step.actions {
             self.slot_action(cx, (workload, fact), (target, action));
@@ -73,6 +101,10 @@ impl Control {
             self.wake_slots(cx, (workload, fact), at);
         }
         match step.verdict {
+            Verdict::Complete if self.slots_left_behind(workload) => {
+                self.restart_slot_update(cx, workload);
+                self.plan_workload(cx, workload, fact);
+            }
             Verdict::Going | Verdict::Complete => {}
             Verdict::Paused => self.pause(cx, fact, workload),
             Verdict::RollBack => self.roll_back(cx, fact, workload, former),
@@ -111,24 +143,53 @@ impl Control {
                 self.revision_scaled(cx, cause, revision, wanted - less);
             }
         }
-        if scaled {
+        if scaled && self.slot_verdict(workload).is_some_and(|(verdict, _)| verdict == Verdict::Going) {
             self.restart_slot_update(cx, workload);
         }
     }
 
+    /// An update is over and yet a replica is old: it was on its way to the store when the update began.
+    fn slots_left_behind(&self, workload: WorkloadId) -> bool {
+        let Some(row) = &self.workloads[workload].slots else { return false };
+        let others = self.workloads[workload].revisions.iter().filter(|&&r| r != row.target);
+        let left = others.map(|&r| &self.revisions[r]).any(|r| r.tally.active > r.deleting);
+        left && row.rollout.verdict() == Verdict::Complete
+    }
+
     /// A service that changes in the middle of an update gets a new update over the slots that are still old.
     /// Source: moby/swarmkit:manager/orchestrator/update/updater.go, `Supervisor.Update`.
-    fn restart_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+    pub(super) fn restart_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         let Some(row) = self.workloads[workload].slots.as_ref() else { return };
-        if row.rollout.verdict() != Verdict::Going {
-            return;
-        }
-        let (target, former) = (row.target, row.former);
+        let former = row.former;
+        self.begin_slot_update(cx, workload, Some(former));
+    }
+
+    /// Replicas that the former update held back belong to slots that are done, or that are taken afresh.
+    fn release_held(&mut self, cx: &mut Cx<'_>, target: RevisionId) {
         let held = |p: &PodId| self.pods[*p].active() && self.pods[*p].not_before == Time::MAX;
         let held: Vec<_> = self.revisions[target].pods.iter().copied().filter(held).collect();
-        self.begin_slot_update(workload, Some(former));
         for pod in held {
             self.release_start(cx, pod, cx.now);
+        }
+    }
+
+    /// An update that waits for events alone must not wait for slots in which nothing will happen: their replicas were
+    /// lost and replaced under other numbers.
+    fn forget_vanished_slots(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+        let mut present: BTreeSet<u32> = self.replicas_in_slots(workload).map(|r| r.0).collect();
+        for &revision in &self.workloads[workload].revisions {
+            present.extend(self.revisions[revision].losses.iter().map(|loss| loss.slot));
+        }
+        let Some(row) = &mut self.workloads[workload].slots else { return };
+        let waits = |state| matches!(state, SlotState::Old | SlotState::Starting);
+        let vanished = |slot: &u32| !present.contains(slot) && !row.creating.contains(slot);
+        let waiting = row.rollout.slots().iter().filter(|(_, state)| waits(*state)).map(|(slot, _)| *slot);
+        let vanished: Vec<u32> = waiting.filter(vanished).collect();
+        for &slot in &vanished {
+            row.rollout.forget(slot);
+        }
+        if !vanished.is_empty() {
+            self.plan_workload(cx, workload, FactId::NONE);
         }
     }
 
@@ -151,6 +212,9 @@ impl Control {
     /// Slots that hold an old and a new replica at present.
     fn slots_overlapping(&self, workload: WorkloadId) -> u32 {
         let Some(row) = &self.workloads[workload].slots else { return 0 };
+        if self.slot_policy(workload).is_none_or(|update| update.order == SlotOrder::StopFirst) {
+            return 0;
+        }
         let mut new = BTreeSet::new();
         let mut old = BTreeSet::new();
         for (slot, pod, revision) in self.replicas_in_slots(workload) {
@@ -174,6 +238,8 @@ impl Control {
             SlotAction::StartNew(slot) => self.create_in_slot(cx, (workload, fact), target, (slot, cx.now)),
             SlotAction::StopOld(slot) => {
                 let in_slot = self.replicas_in_slots(workload).filter(|r| r.0 == slot && r.2 != target);
+                // One whose deletion is on its way already is counted by whoever asked for that.
+                let in_slot = in_slot.filter(|r| !self.pods[r.1].delete_sent);
                 let old: Vec<_> = in_slot.collect();
                 for &(_, pod, revision) in &old {
                     let row = &mut self.revisions[revision];
@@ -196,7 +262,8 @@ impl Control {
         target: RevisionId,
         (slot, not_before): (u32, Time),
     ) {
-        let present = self.replicas_in_slots(workload).find(|r| r.0 == slot && r.2 == target);
+        let stays = |r: &(u32, PodId, RevisionId)| r.0 == slot && r.2 == target && !self.pods[r.1].delete_sent;
+        let present = self.replicas_in_slots(workload).find(stays);
         if let Some((_, pod, _)) = present {
             self.release_start(cx, pod, not_before);
             return;
@@ -292,6 +359,13 @@ impl Control {
             rollout.fact = fact;
         }
         self.plan_workload(cx, workload, fact);
+    }
+
+    /// An operator holds an update.
+    pub(super) fn hold_slot_update(&mut self, workload: WorkloadId) {
+        if let Some(row) = &mut self.workloads[workload].slots {
+            row.rollout.hold();
+        }
     }
 
     /// How a slot update stands; `None` for workloads that are not updated by slots.

@@ -36,6 +36,8 @@ pub(super) struct PodRow {
     pub(super) last_fact: FactId,
     /// A deletion is on its way to the store.
     pub(super) delete_sent: bool,
+    /// The node controller has overwritten what its agent last said of it.
+    pub(super) overwritten: bool,
     /// Its number among the workload's replicas.
     pub(super) slot: u32,
 }
@@ -66,6 +68,8 @@ pub(super) struct NodeRow {
     pub(super) closed: bool,
     /// Marked with the taint that evicts.
     pub(super) evicting: bool,
+    /// Counts the eviction taints it lost, so that tolerations of an earlier one are void.
+    pub(super) taint: u32,
     /// It reported at least once.
     pub(super) heard: bool,
     pub(super) last_heard: Time,
@@ -86,6 +90,7 @@ impl NodeRow {
             cordoned: spec.unschedulable,
             closed: false,
             evicting: false,
+            taint: 0,
             heard: false,
             last_heard: Time::ZERO,
             stamp: 0,
@@ -108,7 +113,8 @@ pub(super) struct ZoneRow {
     pub(super) token_at: Time,
     /// Nodes per 1,000 s; 0: none.
     pub(super) rate: u32,
-    pub(super) armed: bool,
+    /// An alarm is set for this time.
+    pub(super) armed_at: Option<Time>,
 }
 
 impl ZoneRow {
@@ -120,7 +126,7 @@ impl ZoneRow {
             queue: VecDeque::new(),
             token_at: Time::ZERO,
             rate: u32::MAX,
-            armed: false,
+            armed_at: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::time::Time;
 /// A read-only view of the control plane's state, for selectors, properties and reports.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    control: &'a Control,
+    pub(super) control: &'a Control,
     now: Time,
 }
 

@@ -195,7 +195,10 @@ impl Control {
         let Rollout::Surge { history_limit, .. } = self.profile.rollout else { return };
         let keep = declared.unwrap_or(history_limit) as usize;
         let row = &self.workloads[workload];
-        let idle = |r: &RevisionId| Some(*r) != row.current && self.revisions[*r].pods.is_empty();
+        let idle = |r: &RevisionId| {
+            let old = &self.revisions[*r];
+            Some(*r) != row.current && old.wanted + old.creating + old.to_create == 0 && old.pods.is_empty()
+        };
         let mut old: Vec<_> = row.revisions.iter().copied().filter(idle).collect();
         old.sort_by_key(|&r| self.revisions[r].number);
         old.truncate(old.len().saturating_sub(keep));

@@ -184,6 +184,13 @@ impl SlotRollout {
         };
     }
 
+    /// No further slot is taken; those in work are finished.
+    pub fn hold(&mut self) {
+        if self.verdict == Verdict::Going {
+            self.verdict = Verdict::Paused;
+        }
+    }
+
     /// A slot is not wanted any more: the workload was scaled down. It counts neither as done nor as failed.
     pub fn forget(&mut self, slot: u32) {
         self.slots.retain(|(s, _)| *s != slot);

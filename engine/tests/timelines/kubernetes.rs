@@ -6,6 +6,8 @@ use crate::script::{Lab, Setup, nodes};
 use shakedown_engine::fact::{Deletion, FactKind};
 use shakedown_engine::ids::NodeId;
 use shakedown_engine::message::Operation;
+use shakedown_engine::model::{Probe, ProbeKind, ProbeRole};
+use shakedown_engine::time::{Span, Time};
 
 const KILL: u64 = 120;
 
@@ -230,7 +232,7 @@ fn a_rolling_update_of_ten_stays_within_its_bounds() {
     lab.command(Operation::Deploy { workload: web, template: v2 });
     let mut seen = (u32::MAX, 0);
     for tenth in 0..400 {
-        let end = shakedown_engine::time::Time::from_nanos(60_000_000_000 + tenth * 100_000_000);
+        let end = Time::from_nanos(60_000_000_000 + tenth * 100_000_000);
         lab.until_time(end);
         let view = lab.view().workload(web);
         seen = (seen.0.min(view.ready), seen.1.max(view.active));
@@ -268,4 +270,126 @@ fn a_broken_image_freezes_the_rollout_and_undo_ends_it() {
     lab.until(60 + 700);
     assert_eq!(lab.ready(web), 10);
     assert_eq!(lab.times(|k| matches!(k, FactKind::RolloutCompleted { .. })).len(), 1);
+}
+
+/// A heartbeat may stop and come back between the return of a node and the pass that lifts its taint.
+#[test]
+fn a_taint_is_lifted_although_the_node_falls_silent_for_a_moment() {
+    for tenths in 0..60 {
+        let mut setup = Setup::new("kubernetes").nodes("a", 3);
+        let web = setup.deployment("web", 6);
+        let mut lab = setup.start(1);
+        lab.until(KILL);
+        lab.cut([NodeId(0)]);
+        lab.until(KILL + 100);
+        lab.heal();
+        lab.until_time(Time::from_secs(KILL + 100) + Span::from_millis(tenths * 250));
+        lab.cut([NodeId(0)]);
+        lab.until_time(lab.engine.now() + Span::from_millis(300));
+        lab.heal();
+        lab.until(KILL + 700);
+        let count = |lab: &Lab, kind: fn(&FactKind) -> bool| lab.times(kind).len();
+        assert_eq!(count(&lab, |k| matches!(k, FactKind::NodeEvictionCancelled { .. })), 1, "{tenths}");
+        assert_eq!(count(&lab, |k| matches!(k, FactKind::PodDeleting { .. })), 0, "{tenths}");
+        assert_eq!(lab.ready(web), 6);
+    }
+}
+
+/// The rate of a zone may rise while its next eviction waits for a slow one: 60 of 100 are dead, then 30 of them return.
+#[test]
+fn a_zone_that_becomes_normal_does_not_wait_for_the_slow_rate() {
+    let mut setup = Setup::new("kubernetes").nodes("a", 100).nodes("b", 10);
+    setup.deployment("web", 100);
+    let mut lab = setup.start(3);
+    lab.until(KILL);
+    lab.kill(nodes(0, 60));
+    lab.until(KILL + 180);
+    lab.boot(nodes(30, 30));
+    lab.until(KILL + 230);
+    let tainted = lab.times(|k| matches!(k, FactKind::NodeEvicting { .. }));
+    let after = tainted.iter().filter(|t| **t > (KILL + 180) as f64).count();
+    assert!(after >= 4, "one node in 10 s again: {tainted:?}");
+}
+
+#[test]
+fn pods_of_a_node_that_only_fell_silent_are_ready_again_when_it_is_heard() {
+    let mut setup = Setup::new("kubernetes").nodes("a", 3);
+    let web = setup.deployment("web", 6);
+    let mut lab = setup.start(1);
+    lab.until(KILL);
+    lab.mute([NodeId(0)]);
+    lab.until(KILL + 100);
+    assert_eq!(lab.ready(web), 4);
+    lab.unmute([NodeId(0)]);
+    lab.until(KILL + 115);
+    assert_eq!(lab.ready(web), 6, "its agent was never cut off, so it does not reconnect");
+}
+
+#[test]
+fn a_workload_deleted_in_its_rollout_stays_deleted_and_can_be_applied_again() {
+    for millis in [1, 6, 11, 16, 21, 26, 31, 60, 2_000] {
+        let mut setup = Setup::new("kubernetes").nodes("a", 3);
+        let web = setup.deployment("web", 6);
+        let v2 = setup.template("web", "app:v2");
+        let mut lab = setup.start(1);
+        lab.until(KILL);
+        lab.command(Operation::Deploy { workload: web, template: v2 });
+        lab.until_time(Time::from_secs(KILL) + Span::from_millis(millis));
+        lab.command(Operation::Delete { workload: web });
+        lab.until(KILL + 60);
+        assert_eq!(lab.view().pods().count(), 0, "deleted {millis} ms into the rollout");
+        lab.command(Operation::Apply { workload: web });
+        lab.until(KILL + 90);
+        assert_eq!(lab.ready(web), 6);
+        let first = lab.view().catalog().workloads[web].template;
+        assert!(lab.view().pods().all(|p| p.template == first), "it begins with the template that it is declared with");
+    }
+}
+
+/// The scripted world answers no probe.
+fn never_ready() -> Probe {
+    Probe {
+        role: ProbeRole::Readiness,
+        kind: ProbeKind::Http,
+        initial_delay: Span::ZERO,
+        period: Span::from_secs(10),
+        timeout: Span::from_secs(1),
+        success_threshold: 1,
+        failure_threshold: 3,
+    }
+}
+
+#[test]
+fn pods_that_are_not_ready_back_a_service_that_publishes_them() {
+    let mut setup = Setup::new("kubernetes").nodes("a", 3);
+    let web = setup.deployment("web", 3);
+    let broken = setup.catalog.workloads[web].template;
+    setup.catalog.templates[broken].containers[0].probes.push(never_ready());
+    let service = shakedown_engine::ids::ServiceId(0);
+    setup.catalog.services[service].publish_not_ready = true;
+    let mut lab = setup.start(1);
+    lab.until(60);
+    assert_eq!((lab.ready(web), lab.view().endpoints(service).len()), (0, 3));
+    lab.command(Operation::Scale { workload: web, replicas: 1 });
+    lab.until(120);
+    assert_eq!(lab.view().endpoints(service).len(), 1);
+}
+
+#[test]
+fn a_rollout_that_was_resumed_is_reported_when_it_stalls() {
+    let mut setup = Setup::new("kubernetes").nodes("a", 5);
+    let web = setup.deployment("web", 10);
+    let bad = setup.template("web", "app:bad");
+    let mut lab = setup.start(1);
+    lab.world.broken.insert(bad);
+    lab.until(60);
+    lab.command(Operation::Deploy { workload: web, template: bad });
+    lab.until(600);
+    lab.command(Operation::Pause { workload: web });
+    lab.until(2_000);
+    lab.command(Operation::Resume { workload: web });
+    lab.until(2_700);
+    let stalled = lab.times(|k| matches!(k, FactKind::RolloutStalled { .. }));
+    assert_eq!(stalled.len(), 1);
+    within(stalled[0], 2_600.0, 2_602.0, "the deadline counts from the resumption");
 }

@@ -40,6 +40,9 @@ pub(crate) struct Script {
     /// Images that crash at once.
     pub(crate) broken: BTreeSet<TemplateId>,
     publications: Vec<(Time, u32)>,
+    /// From an order to start until the container runs, and from one to stop until it has ended; [`START`] and [`STOP`]
+    /// where a test does not say.
+    pub(crate) pace: Option<(Span, Span)>,
 }
 
 impl Script {
@@ -52,26 +55,46 @@ impl Script {
         self.later(after, FactId::NONE, InputKind::Runtime { node, event });
     }
 
-    fn reachable(&self, node: NodeId) -> bool {
+    pub(crate) fn reachable(&self, node: NodeId) -> bool {
         !self.down.contains(&node) && !self.cut.contains(&node)
     }
 
     fn operate(&mut self, node: NodeId, op: RuntimeOp) {
+        let (start, stop) = self.pace.unwrap_or((START, STOP));
         let stopped = |pod, container| RuntimeEvent::Exited { pod, container, why: Exit::Stopped };
         match op {
             RuntimeOp::Pull { pod, image, .. } => {
                 self.runtime(Span::from_millis(1), node, RuntimeEvent::Pulled { pod, image, ok: true });
             }
             RuntimeOp::Start { pod, container, template } => {
-                self.runtime(START, node, RuntimeEvent::Started { pod, container });
+                self.runtime(start, node, RuntimeEvent::Started { pod, container });
                 if self.broken.contains(&template) {
                     let crash = RuntimeEvent::Exited { pod, container, why: Exit::Crashed };
-                    self.runtime(START + Span::from_millis(1), node, crash);
+                    self.runtime(start + Span::from_millis(1), node, crash);
                 }
             }
-            RuntimeOp::Stop { pod, container, .. } => self.runtime(STOP, node, stopped(pod, container)),
+            RuntimeOp::Stop { pod, container, .. } => self.runtime(stop, node, stopped(pod, container)),
             RuntimeOp::Probe { .. } | RuntimeOp::Remove { .. } => {}
         }
+    }
+
+    fn beat_again(&mut self, node: NodeId) {
+        let (first, period) = self.beats[&node];
+        let next = self.now.next_tick(period, Span::from_nanos(first.as_nanos()));
+        let beats = InputKind::Heartbeats { node, beats: Beats::Steady };
+        self.later(next.since(self.now), FactId::NONE, beats);
+    }
+
+    /// What a host was about to say when it lost power is never said.
+    fn drop_inputs_of(&mut self, node: NodeId) {
+        self.queue.retain(|_, input| match &input.kind {
+            InputKind::Runtime { node: n, .. } | InputKind::HostUp { node: n } | InputKind::Reconnected { node: n } => {
+                *n != node
+            }
+            InputKind::Heartbeats { node: n, beats: Beats::Steady } => *n != node,
+            InputKind::Delivered { from, to, .. } => ![*from, *to].contains(&Address::Agent(node)),
+            _ => true,
+        });
     }
 
     fn silence(&mut self, node: NodeId, cause: FactId) {
@@ -118,7 +141,10 @@ impl World for Script {
             InputKind::Runtime { node, .. } => self.down.contains(node),
             InputKind::Delivered { from: Address::Agent(n), .. }
             | InputKind::Delivered { to: Address::Agent(n), .. } => !self.reachable(*n),
-            InputKind::Heartbeats { node, beats: Beats::Steady } => !self.reachable(*node),
+            InputKind::Heartbeats { node, beats: Beats::Steady } | InputKind::Reconnected { node } => {
+                !self.reachable(*node)
+            }
+            InputKind::HostUp { node } => self.down.contains(node),
             _ => false,
         };
         if !from_dead {
@@ -274,8 +300,11 @@ impl Lab {
         for node in nodes {
             let fact = self.facts.record(self.engine.now(), FactId::NONE, FactKind::HostDown { node });
             self.world.now = self.engine.now();
-            self.world.silence(node, fact);
+            if self.world.reachable(node) {
+                self.world.silence(node, fact);
+            }
             self.world.down.insert(node);
+            self.world.drop_inputs_of(node);
         }
     }
 
@@ -283,8 +312,24 @@ impl Lab {
     pub(crate) fn cut(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
         for node in nodes {
             self.world.now = self.engine.now();
-            self.world.silence(node, FactId::NONE);
+            if self.world.reachable(node) {
+                self.world.silence(node, FactId::NONE);
+            }
             self.world.cut.insert(node);
+        }
+    }
+
+    /// Heartbeats of these hosts do not arrive any more; everything else does.
+    pub(crate) fn mute(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        self.world.now = self.engine.now();
+        nodes.into_iter().for_each(|node| self.world.silence(node, FactId::NONE));
+    }
+
+    /// They arrive again.
+    pub(crate) fn unmute(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        self.world.now = self.engine.now();
+        for node in nodes {
+            self.world.beat_again(node);
         }
     }
 
@@ -292,11 +337,10 @@ impl Lab {
     pub(crate) fn heal(&mut self) {
         self.world.now = self.engine.now();
         for node in std::mem::take(&mut self.world.cut) {
-            let (first, period) = self.world.beats[&node];
-            let next = self.world.now.next_tick(period, Span::from_nanos(first.as_nanos()));
-            let wait = next.since(self.world.now);
-            let beats = InputKind::Heartbeats { node, beats: Beats::Steady };
-            self.world.later(wait, FactId::NONE, beats);
+            if self.world.down.contains(&node) {
+                continue;
+            }
+            self.world.beat_again(node);
             self.world.later(Span::from_secs(1), FactId::NONE, InputKind::Reconnected { node });
         }
     }

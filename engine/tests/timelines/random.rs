@@ -1,0 +1,218 @@
+//! Random operations and faults: whatever happens, the tables agree, and when all is healed every workload is whole.
+//!
+//! Each seed is one story. It does not say how long a recovery takes; the timelines do. Start at [`live`].
+
+use crate::script::{Lab, Setup};
+use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
+use shakedown_engine::message::Operation;
+use shakedown_engine::model::{Amount, Strategy};
+use shakedown_engine::rng::{Purpose, Stream, Streams};
+use shakedown_engine::time::Span;
+
+const NODES: u32 = 7;
+const STORIES: u64 = 300;
+
+struct Story {
+    lab: Lab,
+    dice: Stream,
+    /// Workloads and the versions that each of them can have; the last version is broken.
+    workloads: Vec<(WorkloadId, Vec<TemplateId>)>,
+    log: Vec<String>,
+}
+
+fn cluster(profile: &str, dice: &mut Stream) -> (Setup, Vec<(WorkloadId, Vec<TemplateId>)>) {
+    let mut setup = Setup::new(profile).nodes("a", 4).nodes("b", 3);
+    let mut workloads = Vec::new();
+    for name in ["web", "api"] {
+        let workload = setup.deployment(name, 1 + dice.below(10) as u32);
+        let first = setup.catalog.workloads[workload].template;
+        let mut versions = vec![first];
+        versions.extend(["v2", "v3", "bad"].map(|v| setup.template(name, &format!("{name}:{v}"))));
+        workloads.push((workload, versions));
+    }
+    if profile == "swarm" {
+        let pick = |dice: &mut Stream, of: &[&'static str]| of[dice.index(of.len())];
+        setup = setup.set("update-order", pick(dice, &["stop-first", "start-first"]));
+        setup = setup.set("update-parallelism", pick(dice, &["1", "2", "0"]));
+        setup = setup.set("update-failure-action", pick(dice, &["pause", "continue", "rollback"]));
+        setup = setup.set("update-delay", pick(dice, &["0s", "7s"]));
+    } else {
+        let api = &mut setup.catalog.workloads[workloads[1].0];
+        api.min_ready = Span::from_secs(dice.below(2) * 5);
+        let one = Amount::Count(1);
+        let rolling = Strategy::RollingUpdate { max_surge: one, max_unavailable: one };
+        api.strategy = [Strategy::Recreate, Strategy::Default, rolling][dice.index(3)];
+    }
+    (setup, workloads)
+}
+
+impl Story {
+    fn begin(profile: &str, seed: u64) -> Self {
+        let mut dice = Streams::new(seed).stream(Purpose::Fault, 0);
+        let (setup, workloads) = cluster(profile, &mut dice);
+        let mut lab = setup.start(seed);
+        lab.world.broken.extend(workloads.iter().map(|(_, versions)| versions[3]));
+        Self { lab, dice, workloads, log: Vec::new() }
+    }
+
+    fn some_nodes(&mut self) -> Vec<NodeId> {
+        let share = 100 + self.dice.below(900);
+        (0..NODES).map(NodeId).filter(|_| self.dice.chance(share as u32)).collect()
+    }
+
+    fn operation(&mut self) -> Operation {
+        let at = self.dice.index(self.workloads.len());
+        let (workload, versions) = self.workloads[at].clone();
+        match self.dice.below(11) {
+            0..3 => Operation::Scale { workload, replicas: self.dice.below(13) as u32 },
+            3..6 => Operation::Deploy { workload, template: versions[self.dice.index(versions.len())] },
+            6 => Operation::Undo { workload },
+            7 => match self.dice.below(2) {
+                0 => Operation::Pause { workload },
+                _ => Operation::Resume { workload },
+            },
+            8 => match self.dice.below(3) {
+                0 => Operation::Delete { workload },
+                _ => Operation::Apply { workload },
+            },
+            9 => match self.dice.below(3) {
+                0 => Operation::Drain { nodes: self.some_nodes() },
+                1 => Operation::Cordon { nodes: self.some_nodes() },
+                _ => Operation::Uncordon { nodes: self.some_nodes() },
+            },
+            _ => {
+                let pods: Vec<PodId> = self.lab.view().pods().map(|p| p.id).collect();
+                let pods = pods.into_iter().filter(|_| self.dice.chance(200)).collect();
+                Operation::DeletePods { pods, grace: None }
+            }
+        }
+    }
+
+    fn act(&mut self) {
+        match self.dice.below(10) {
+            0 => {
+                let nodes = self.some_nodes();
+                self.note(&format!("kill {nodes:?}"));
+                let up: Vec<_> = nodes.into_iter().filter(|n| !self.lab.world.down.contains(n)).collect();
+                self.lab.kill(up);
+            }
+            1 => {
+                let down: Vec<_> = self.lab.world.down.iter().copied().filter(|_| self.dice.chance(600)).collect();
+                self.note(&format!("boot {down:?}"));
+                self.lab.boot(down);
+            }
+            2 => {
+                let nodes = self.some_nodes();
+                self.note(&format!("cut {nodes:?}"));
+                self.lab.cut(nodes);
+            }
+            3 => {
+                self.note("heal");
+                self.lab.heal();
+            }
+            4 => {
+                let nodes = self.some_nodes();
+                self.note(&format!("mute {nodes:?}"));
+                let heard: Vec<_> = nodes.into_iter().filter(|n| self.lab.world.reachable(*n)).collect();
+                self.lab.mute(heard);
+            }
+            _ => {
+                let operation = self.operation();
+                self.note(&format!("{operation:?}"));
+                self.lab.command(operation);
+            }
+        }
+    }
+
+    fn note(&mut self, what: &str) {
+        let at = self.lab.engine.now();
+        self.log.push(format!("{at} {what}"));
+    }
+
+    /// Waits from a moment to some minutes.
+    fn wait(&mut self) {
+        let most = [Span::from_millis(50), Span::from_secs(4), Span::from_secs(60), Span::from_secs(500)];
+        let most = most[self.dice.index(most.len())];
+        let now = self.lab.engine.now();
+        let wait = self.dice.span(Span::ZERO, most);
+        self.lab.until_time(now + wait);
+        self.check();
+    }
+
+    fn check(&self) {
+        let wrong = self.lab.view().contradictions();
+        assert!(wrong.is_empty(), "{wrong:#?} at {} after {:#?}", self.lab.engine.now(), self.log);
+    }
+
+    fn heal_everything(&mut self) {
+        self.note("all is healed");
+        self.lab.heal();
+        self.lab.unmute((0..NODES).map(NodeId).filter(|n| self.lab.world.reachable(*n)).collect::<Vec<_>>());
+        self.lab.boot((0..NODES).map(NodeId).filter(|n| self.lab.world.down.contains(n)).collect::<Vec<_>>());
+        self.lab.command(Operation::Uncordon { nodes: (0..NODES).map(NodeId).collect() });
+        for (workload, versions) in self.workloads.clone() {
+            self.lab.command(Operation::Apply { workload });
+            self.lab.command(Operation::Resume { workload });
+            self.lab.command(Operation::Deploy { workload, template: versions[self.dice.index(3)] });
+        }
+    }
+
+    fn assert_whole(&self) {
+        for &(workload, _) in &self.workloads {
+            let v = self.lab.view().workload(workload);
+            let whole = (v.exists, v.active, v.ready, v.updated, v.working, v.rolling);
+            let want = (true, v.desired, v.desired, v.desired, false, false);
+            assert_eq!(whole, want, "{workload:?} of {} after {:#?}", v.desired, self.log);
+        }
+        for service in self.lab.view().catalog().services.ids() {
+            let ready = self.workloads.iter().map(|w| self.lab.ready(w.0)).nth(service.0 as usize);
+            assert_eq!(Some(self.lab.view().endpoints(service).len() as u32), ready, "{service:?} {:#?}", self.log);
+        }
+    }
+}
+
+/// One story of operations and faults, healed at its end and left alone for a while.
+fn live(profile: &str, seed: u64) -> Story {
+    let mut story = Story::begin(profile, seed);
+    story.note(&format!("{profile} {seed}"));
+    story.lab.until(30);
+    for _ in 0..5 + story.dice.below(20) {
+        story.act();
+        story.wait();
+    }
+    story.heal_everything();
+    let now = story.lab.engine.now();
+    story.lab.until_time(now + Span::from_secs(1_500));
+    story.check();
+    story
+}
+
+fn converges(profile: &str) {
+    for seed in 0..STORIES {
+        let mut story = live(profile, seed);
+        story.assert_whole();
+        let now = story.lab.engine.now();
+        story.lab.until_time(now + Span::from_secs(3_600));
+        story.assert_whole();
+        let next = story.lab.engine.next_wake();
+        assert_eq!(next, None, "a quiet engine plans nothing: {} {:#?}", story.lab.engine.planned(), story.log);
+    }
+}
+
+#[test]
+fn kubernetes_converges_after_everything() {
+    converges("kubernetes");
+}
+
+#[test]
+fn swarm_converges_after_everything() {
+    converges("swarm");
+}
+
+#[test]
+fn a_story_told_twice_is_the_same_story() {
+    for profile in ["kubernetes", "swarm"] {
+        let facts = |_| live(profile, 3).lab.all(|_| true);
+        assert_eq!(facts(0), facts(1), "{profile}");
+    }
+}
