@@ -78,7 +78,7 @@ impl Console {
 
     /// Says something beside the result.
     pub(crate) fn note(&mut self, line: impl fmt::Display) {
-        write(&mut self.err, &format!("{line}\n"));
+        write(&mut self.err, &format!("{}\n", harmless(&line.to_string())));
     }
 
     /// Says why a command failed.
@@ -94,10 +94,19 @@ impl Console {
             }
             other => {
                 let (on, off) = if self.err_color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-                self.note(format_args!("{on}error{off}: {other}"));
+                write(&mut self.err, &format!("{on}error{off}: {}\n", harmless(&other.to_string())));
             }
         }
     }
+}
+
+/// Arguments are quoted back, and must not command the terminal: control characters are shown as escapes.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 /// Writes and flushes. A broken pipe, and a full one for that matter, must not turn a verdict into a crash.

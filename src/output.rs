@@ -32,6 +32,9 @@ impl Where {
     pub(crate) fn exact(&self, below: Option<&str>) -> Option<Destination> {
         let out = self.out.as_ref()?;
         let path = below.map_or_else(|| out.clone(), |scenario| out.join(file_name(scenario)));
+        // A link is followed, not replaced; `.` and `..` get a name, beside which the result can be made.
+        let indirect = path.is_symlink() || path.file_name().is_none();
+        let path = if indirect { fs::canonicalize(&path).unwrap_or(path) } else { path };
         Some(Destination::Exact { path, existing: if self.force { Existing::Replace } else { Existing::Keep } })
     }
 }
@@ -67,8 +70,13 @@ impl Destination {
 
     /// Fails now rather than after a long run when the destination cannot take a result.
     pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.writable()?;
         let Self::Exact { path, existing } = self else { return Ok(()) };
         let shown = path.display();
+        if path.is_symlink() {
+            let problem = format!("`{shown}` is a link that leads nowhere");
+            return Err(Failure::usage(problem, "make the directory it names, or give `--out` another name"));
+        }
         let Ok(meta) = fs::metadata(path) else { return Ok(()) };
         if !meta.is_dir() {
             return Err(Failure::usage(format!("`{shown}` is not a directory"), "give `--out` another name"));
@@ -76,10 +84,7 @@ impl Destination {
         let empty = fs::read_dir(path).map_err(Failure::file("read", path))?.next().is_none();
         match existing {
             _ if empty => Ok(()),
-            Existing::Keep => Err(Failure::usage(
-                format!("`{shown}` already exists and is not empty"),
-                "add `--force` to replace the result in it, or give `--out` another name",
-            )),
+            Existing::Keep => Err(occupied(path)),
             Existing::Replace if !path.join(MARK).is_file() => Err(Failure::usage(
                 format!("`{shown}` is not a result of shakedown: it has no `{MARK}`"),
                 "`--force` replaces results only; give `--out` another name",
@@ -88,18 +93,38 @@ impl Destination {
         }
     }
 
+    /// Where a result is made before it is moved into place: folder and name.
+    fn workshop(&self) -> (&Path, String) {
+        let (parent, name) = match self {
+            Self::Numbered(parent) => (parent.as_path(), "run".into()),
+            Self::Exact { path, .. } => {
+                let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+                (parent, path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy()))
+            }
+        };
+        (parent, format!(".{name}.partial-{}", std::process::id()))
+    }
+
+    /// Tries what writing will need, so that a long run is not in vain.
+    fn writable(&self) -> Result<(), Failure> {
+        let (parent, name) = self.workshop();
+        let there = |path: &&Path| path.exists();
+        let mut named = parent.ancestors().filter(|path| !path.as_os_str().is_empty());
+        let base = named.find(there).unwrap_or_else(|| Path::new("."));
+        let probe = base.join(name);
+        let tried = fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe));
+        tried.map_err(|error| {
+            let problem = format!("results cannot be written to `{}`: {error}", parent.display());
+            Failure::usage(problem, "give `--out` a directory that can be written, or add `--no-report` to `run`")
+        })
+    }
+
     /// Puts reports of runs in place. Returns the page to open.
     pub(crate) fn write(&self, runs: &[(Run, Evaluation)]) -> Result<PathBuf, Failure> {
         self.check()?;
-        let (parent, name) = match self {
-            Self::Numbered(parent) => (parent.as_path(), "run".to_owned()),
-            Self::Exact { path, .. } => {
-                let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-                (parent, path.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned()))
-            }
-        };
+        let (parent, name) = self.workshop();
         fs::create_dir_all(parent).map_err(Failure::file("create", parent))?;
-        let partial = Partial::create(parent.join(format!(".{name}.partial-{}", std::process::id())))?;
+        let partial = Partial::create(parent.join(name))?;
         let page = shakedown_reports::write_all(&partial.result(), runs, shakedown_reports::Existing::Refuse)
             .map_err(Failure::file("write", &partial.path))?;
         let page = page.file_name().map(PathBuf::from).unwrap_or_default();
@@ -108,8 +133,8 @@ impl Destination {
 
     fn place(&self, partial: Partial) -> Result<PathBuf, Failure> {
         match self {
-            Self::Exact { path, .. } => {
-                partial.replace(path)?;
+            Self::Exact { path, existing } => {
+                partial.replace(path, *existing)?;
                 Ok(path.clone())
             }
             Self::Numbered(parent) => {
@@ -119,6 +144,13 @@ impl Destination {
             }
         }
     }
+}
+
+fn occupied(path: &Path) -> Failure {
+    Failure::usage(
+        format!("`{}` already exists and is not empty", path.display()),
+        "add `--force` to replace the result in it, or give `--out` another name",
+    )
 }
 
 /// A hidden directory in which a result is made. It is removed in any case; the result is moved out when complete.
@@ -144,9 +176,17 @@ impl Partial {
     }
 
     /// Puts it at `target`, in place of what `check` agreed to replace.
-    fn replace(self, target: &Path) -> Result<(), Failure> {
+    fn replace(self, target: &Path, existing: Existing) -> Result<(), Failure> {
         // A signal waits until one of both is in place again.
         let guard = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        if existing == Existing::Keep {
+            // Fails when another process put its result there since the check: renaming replaces empty directories only.
+            let placed = fs::rename(self.result(), target);
+            drop(guard);
+            return placed.map_err(|error| {
+                if target.exists() { occupied(target) } else { Failure::file("write", target)(error) }
+            });
+        }
         let aside = self.path.join("replaced");
         let replaced = target.exists();
         if replaced {

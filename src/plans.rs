@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shakedown_engine::profile::Profile;
-use shakedown_scenarios::{Diagnostics, Plan};
+use shakedown_scenarios::{Diagnostics, Plan, suggestion};
 
 use crate::failure::Failure;
 
@@ -89,7 +89,10 @@ fn load_one(typed: &str) -> Result<Plan, Failure> {
         let names: Vec<&str> = shakedown_scenarios::library().iter().map(|scenario| scenario.name).collect();
         return Err(Failure::usage(
             format!("there is neither a file nor a shipped scenario called `{typed}`"),
-            format!("shipped scenarios are {}", names.join(", ")),
+            match suggestion(typed, names.iter().copied()) {
+                Some(near) if near.starts_with("did you mean") => near,
+                _ => format!("shipped scenarios are {}", names.join(", ")),
+            },
         ));
     }
     Ok(shakedown_scenarios::load(path)?)
@@ -110,12 +113,7 @@ pub(crate) fn profile(plan: &Plan, orchestrator: &str, settings: &[Setting]) -> 
     for setting in settings {
         plan = plan.with_override(&setting.to_string())?;
     }
-    let profile = plan.profile(orchestrator)?;
-    profile.validate().map_err(|errors| {
-        let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Failure::usage(format!("settings of {orchestrator} contradict each other"), reasons.join("; "))
-    })?;
-    Ok(profile)
+    Ok(plan.profile(orchestrator)?)
 }
 
 /// Fails when a setting has no effect, because none of the orchestrators that are run has its flag.
@@ -139,7 +137,7 @@ pub(crate) fn known(orchestrator: &str) -> Result<(), Failure> {
     if Profile::NAMES.contains(&orchestrator) {
         return Ok(());
     }
-    let help = format!("known ones are {}", Profile::NAMES.join(", "));
+    let help = suggestion(orchestrator, Profile::NAMES.iter().copied()).unwrap_or_default();
     Err(Failure::usage(format!("no orchestrator is called `{orchestrator}`"), help))
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(long = "orchestrator", value_name = "NAME")]
     orchestrators: Vec<String>,
     /// Seeds to run it with, instead of those of the scenario
-    #[arg(long = "seed", value_name = "N")]
+    #[arg(long = "seed", value_name = "N", allow_negative_numbers = true)]
     seeds: Vec<u64>,
     /// Change a value of a profile, under the orchestrator's own flag name
     #[arg(long = "set", value_name = "[ORCHESTRATOR.]FLAG=VALUE")]

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long = "orchestrator", value_name = "NAME")]
     orchestrators: Vec<String>,
     /// Seeds to run it with, instead of those of the scenario
-    #[arg(long = "seed", value_name = "N")]
+    #[arg(long = "seed", value_name = "N", allow_negative_numbers = true)]
     seeds: Vec<u64>,
 }
 

@@ -133,7 +133,10 @@ fn usage_errors_end_with_2_and_say_what_to_do() {
         (vec!["run"], "FILE"),
         (vec!["run", "burning-sever"], "burning-server"),
         (vec!["run", "no/such/file.yaml"], "file.yaml"),
-        (vec!["run", "burning-server", "--orchestrator", "kubernets"], "kubernetes"),
+        (vec!["run", "burning-server", "--orchestrator", "kubernets"], "did you mean `kubernetes`?"),
+        (vec!["run", "burning-server", "--set", "podInitialBackoffSeconds=100"], "contradict"),
+        (vec!["run", "burning-server", "--orchestrator", "swarm", "--set", "node-monitor-grace-period=20s"], "swarm"),
+        (vec!["run", "burning-server", "--seed", "-1"], "seed"),
         (vec!["run", "burning-server", "--seed", "many"], "seed"),
         (vec!["run", "burning-server", "--set", "nonsense"], "flag=value"),
         (vec!["run", "burning-server", "--set", "no-such-flag=1"], "list flags"),
@@ -211,6 +214,64 @@ fn force_does_not_touch_what_is_not_a_result() {
     assert_eq!(place.names("photos"), ["cat.jpg"]);
     fs::create_dir(place.0.join("empty")).unwrap();
     assert_eq!(code(&place.run(&["run", &file, "--out", "empty"])), 0, "an empty directory is no result");
+}
+
+#[test]
+fn a_destination_that_cannot_be_written_is_refused_before_anything_runs() {
+    let place = Place::new("unwritable");
+    let file = place.file("kill.yaml", &scenario("at_least: 0"));
+    let long = "x".repeat(10_000);
+    for out in ["kill.yaml/below", "kill.yaml", long.as_str()] {
+        let output = place.run(&["run", &file, "--out", out]);
+        assert_eq!(code(&output), 2, "{}", err(&output));
+        assert!(err(&output).contains("--out"), "{}", err(&output));
+        assert_eq!(self::out(&output), "", "it ran in vain");
+    }
+    assert_eq!(place.names("."), ["kill.yaml"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_is_followed_and_a_dangling_one_refused() {
+    let place = Place::new("links");
+    let file = place.file("kill.yaml", &scenario("at_least: 0"));
+    fs::create_dir(place.0.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", place.0.join("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", place.0.join("dangling")).unwrap();
+    for more in [&[][..], &["--force"]] {
+        let output = place.run(&[&["run", &file, "--out", "link"], more].concat());
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        assert!(place.0.join("link").is_symlink() && place.0.join("real/summary.json").is_file());
+    }
+    assert_eq!(code(&place.run(&["run", &file, "--out", "dangling"])), 2);
+    assert_eq!(place.names("."), ["dangling", "kill.yaml", "link", "real"]);
+}
+
+#[test]
+fn of_runs_at_once_into_one_directory_one_wins_and_the_others_say_so() {
+    let place = Place::new("race");
+    let file = place.file("kill.yaml", &scenario("at_least: 0"));
+    let spawn = || {
+        let mut command = place.command(&["run", &file, "--out", "result"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let outputs = [spawn(), spawn(), spawn()].map(|child| child.wait_with_output().unwrap());
+    let mut codes = outputs.each_ref().map(code);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 2, 2]);
+    let refused = outputs.iter().filter(|output| code(output) == 2);
+    assert!(refused.into_iter().all(|output| err(output).contains("--force")));
+    assert_eq!(place.names("."), ["kill.yaml", "result"], "nothing half-written is left");
+}
+
+#[test]
+fn arguments_are_quoted_back_without_commands_to_the_terminal() {
+    let place = Place::new("escapes");
+    for args in [["run", "\x1b[31mred"], ["explain", "\x1b[31mred"], ["check", "\x1b[31mred.yaml"]] {
+        let output = place.run(&args);
+        assert_eq!(code(&output), 2);
+        assert!(!(err(&output) + &out(&output)).contains('\x1b'), "{args:?}: {}", err(&output));
+    }
 }
 
 #[test]

@@ -81,6 +81,16 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// Text from a scenario as a terminal may show it: control characters and those that turn the direction of writing
+/// round are replaced, so that a name can neither move the cursor, nor hide or reorder what is said about it.
+pub fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// `1 replica`, `2 replicas`.
 pub fn plural(n: u64, word: &str) -> String {
     let ending = if n == 1 { "" } else { "s" };
@@ -106,6 +116,12 @@ mod tests {
         assert_eq!(show(0), "0:00");
         assert_eq!(show(352_450), "5:52.4");
         assert_eq!(show(3_900_000), "1:05:00");
+    }
+
+    #[test]
+    fn what_would_steer_a_terminal_is_replaced() {
+        assert_eq!(harmless("a\u{1b}[2Jb\rc\u{202e}d\u{9b}e"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert_eq!(harmless("Grüße, Zoë: 日本"), "Grüße, Zoë: 日本");
     }
 
     #[test]

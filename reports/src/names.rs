@@ -26,19 +26,22 @@ impl<'a> Names<'a> {
     /// A node's name.
     pub fn node(&self, node: NodeId) -> String {
         let spec = self.run.catalog.nodes.get(node);
-        spec.map_or_else(|| format!("node-{}", node.0), |spec| self.run.catalog.text(spec.name).to_owned())
+        spec.map_or_else(|| format!("node-{}", node.0), |spec| format::harmless(self.run.catalog.text(spec.name)))
     }
 
     /// A workload's name.
     pub fn workload(&self, workload: WorkloadId) -> String {
         let spec = self.run.catalog.workloads.get(workload);
-        spec.map_or_else(|| format!("workload-{}", workload.0), |spec| self.run.catalog.text(spec.name).to_owned())
+        spec.map_or_else(
+            || format!("workload-{}", workload.0),
+            |spec| format::harmless(self.run.catalog.text(spec.name)),
+        )
     }
 
     /// A service's name.
     pub fn service(&self, service: ServiceId) -> String {
         let spec = self.run.catalog.services.get(service);
-        spec.map_or_else(|| format!("service-{}", service.0), |spec| self.run.catalog.text(spec.name).to_owned())
+        spec.map_or_else(|| format!("service-{}", service.0), |spec| format::harmless(self.run.catalog.text(spec.name)))
     }
 
     /// A pod's name: that of its workload and its number, `frontend-17`.
@@ -50,7 +53,7 @@ impl<'a> Names<'a> {
     /// What the timeline calls a fault.
     pub fn fault(&self, fault: FaultId) -> String {
         let entry = self.run.experiment.timeline.get(fault);
-        entry.map_or_else(|| format!("entry {}", fault.0 + 1), |entry| entry.label.clone())
+        entry.map_or_else(|| format!("entry {}", fault.0 + 1), |entry| format::harmless(&entry.label))
     }
 
     /// What a fact says, without its time.
@@ -75,7 +78,8 @@ impl<'a> Names<'a> {
             FactKind::NodeUncordoned { node } => format!("node {} is uncordoned", self.node(node)),
             FactKind::ZoneDisruption { zone, state } => {
                 let zone = self.run.catalog.zones.get(zone).map_or("?", |name| self.run.catalog.text(*name));
-                format!("zone {zone} counts as {state:?} for the eviction rate").to_lowercase()
+                let (zone, state) = (format::harmless(zone), format!("{state:?}").to_lowercase());
+                format!("zone {zone} counts as {state} for the eviction rate")
             }
             _ => return None,
         })
@@ -140,7 +144,9 @@ impl<'a> Names<'a> {
                 format!("{} rolls out revision {}", name(workload), revision.0)
             }
             FactKind::RevisionScaled { revision, from, to } => {
-                format!("revision {} goes from {from} to {to} replicas", revision.0)
+                let of =
+                    self.pods.workload_of(revision).map_or_else(String::new, |of| format!(" of {}", self.workload(of)));
+                format!("revision {}{of} goes from {from} to {to} replicas", revision.0)
             }
             FactKind::RolloutCompleted { workload, .. } => format!("{} has rolled out", name(workload)),
             FactKind::RolloutStalled { workload, .. } => format!("the rollout of {} makes no progress", name(workload)),

@@ -7,7 +7,7 @@ mod story;
 pub mod style;
 mod table;
 
-pub(crate) use story::sentences;
+pub(crate) use story::{before, sentences};
 use style::{Paint, Style};
 pub use table::{Align, Table};
 
@@ -28,10 +28,15 @@ pub fn render(run: &Run, evaluation: &Evaluation, style: Style) -> String {
     section(&mut out, style, "replicas", replicas(run, evaluation));
     section(&mut out, style, "limits that made somebody wait", limits(evaluation));
     section(&mut out, style, "expectations", expectations(evaluation, style));
-    section(&mut out, style, "notes", run.notes.iter().flat_map(|note| bullet(note)).collect());
+    section(
+        &mut out,
+        style,
+        "notes",
+        run.notes.iter().flat_map(|note| bullet(&format::harmless(&note.replace(char::is_whitespace, " ")))).collect(),
+    );
     out.push('\n');
     out.push_str(&format!("digest {}\n", evaluation.digest));
-    out.push_str(&format!("replay {}\n", style.paint(Paint::Strong, &run.replay_command())));
+    out.push_str(&format!("replay {}\n", style.paint(Paint::Strong, &format::harmless(&run.replay_command()))));
     out
 }
 
@@ -42,11 +47,12 @@ fn headline(out: &mut String, run: &Run, evaluation: &Evaluation, style: Style) 
         Verdict::Demo => ("  DEMO  ", Paint::Plain),
     };
     let title = format!("{} on {}, seed {}", run.scenario, run.orchestrator, run.seed);
+    let title = format::harmless(&title);
     out.push_str(&format!("{} {}\n", style.badge(paint, word), style.paint(Paint::Strong, &title)));
     for line in wrap(&evaluation.reason, WIDTH - 9) {
         out.push_str(&format!("         {line}\n"));
     }
-    for line in wrap(&run.about, WIDTH - 9) {
+    for line in wrap(&format::harmless(&run.about.replace(char::is_whitespace, " ")), WIDTH - 9) {
         out.push_str(&format!("         {}\n", style.paint(Paint::Faint, &line)));
     }
 }
@@ -77,14 +83,24 @@ fn users(evaluation: &Evaluation, style: Style) -> Vec<String> {
     for row in &evaluation.services {
         table.row(service(row));
     }
-    table.lines(style)
+    let mut lines = table.lines(style);
+    if !lines.is_empty() {
+        for line in wrap(USERS_LEGEND, WIDTH - 4) {
+            lines.push(style.paint(Paint::Faint, &line));
+        }
+    }
+    lines
 }
+
+/// What the columns of users mean.
+const USERS_LEGEND: &str = "of time: windows of 10 s that met the objective; lost: not answered, or with an error; stale: \
+                            attempts sent to a replica that no longer served";
 
 fn service(row: &ServiceRow) -> Vec<String> {
     let totals = &row.totals;
     let share = |ppm: Option<u64>| ppm.map_or_else(|| "-".to_owned(), format::percent_short);
     vec![
-        row.name.clone(),
+        shortened(&row.name, 26),
         share(totals.availability_ppm()),
         share(totals.availability_by_time_ppm()),
         format::percent(u64::from(totals.objective_ppm)),
@@ -110,14 +126,15 @@ pub(crate) fn rollout(run: &Run, row: &RolloutRow) -> String {
         RolloutEnding::Superseded => format!("superseded after {took}"),
         RolloutEnding::Unfinished => format!("unfinished after {took}"),
     };
-    let mut text = format!(
-        "{} to revision {} at {}: {ending}, at worst {} available, {} surplus at most",
-        row.workload,
-        row.revision.0,
-        format::clock(totals.started),
-        format::percent_short(totals.worst_ppm),
-        totals.surge
-    );
+    let mut text =
+        format!("{} to revision {} at {}: {ending}", row.workload, row.revision.0, format::clock(totals.started),);
+    if let Some(worst) = totals.worst_ppm {
+        let worst = format::percent_short(worst);
+        text.push_str(&format!(
+            ", at worst {worst} of the wanted replicas available, {} surplus at most",
+            totals.surge
+        ));
+    }
     if !totals.stalled.is_zero() {
         text.push_str(&format!(", stalled for {}", totals.stalled));
     }
@@ -150,7 +167,7 @@ fn replicas(run: &Run, evaluation: &Evaluation) -> Vec<String> {
             parts.push(format!("none available for {}", totals.downtime));
         }
         if !row.duplicates.is_zero() {
-            parts.push(format!("{} of duplicates", row.duplicates));
+            parts.push(format!("old and new copies ran side by side for {}, summed over replicas", row.duplicates));
         }
         if row.restarts > 0 {
             parts.push(format::plural(u64::from(row.restarts), "restart"));
@@ -202,6 +219,16 @@ fn wrap_hanging(text: &str, width: usize) -> Vec<String> {
         line.insert_str(0, "  ");
     }
     lines
+}
+
+/// A name that is too long without its middle: both ends tell names apart.
+pub(crate) fn shortened(name: &str, most: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= most {
+        return name.to_owned();
+    }
+    let (head, tail) = (most / 2, most - most / 2 - 1);
+    letters[..head].iter().chain(&['…']).chain(&letters[letters.len() - tail..]).collect()
 }
 
 /// Breaks at spaces. A longer word stays whole.

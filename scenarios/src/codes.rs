@@ -210,14 +210,26 @@ pages! {
         "A value is outside of what Kubernetes allows.",
         "    replicas: -1",
         "Correct the value.";
-    "E0506", "a Compose file",
-        "Compose files are recognised, but not loaded yet.",
-        "    workloads: [{ compose: docker-compose.yml }]",
-        "Use a Kubernetes manifest, or inline deployments.";
+    "E0506", "a Compose file in the wrong place",
+        "A Compose file says what runs; it is neither a scenario nor a Kubernetes manifest.",
+        "    workloads: [{ manifest: docker-compose.yml }]",
+        "Name it as `workloads: [{ compose: docker-compose.yml }]` of a scenario.";
     "E0507", "not a Kubernetes object",
         "A document has no `kind`.",
         "    name: shop",
         "Name files of plain manifests; render Helm charts first (`helm template`).";
+    "E0508", "a variable without a value",
+        "Runs must not depend on who starts them, so the environment is not read: variables of a Compose file need defaults.",
+        "    image: shop:${TAG}",
+        "Write `${TAG:-v1}`, or use what `docker compose config` prints. A plain dollar sign is `$$`.";
+    "E0509", "a Compose file that does not stand for itself",
+        "`extends`, `include` and `provider` refer to something that is not read here.",
+        "    extends: { file: common.yml, service: base }",
+        "Use what `docker compose config` prints: everything is resolved in it.";
+    "E0510", "not a Compose file",
+        "The file has no services, is a Kubernetes manifest, or has several documents.",
+        "    workloads: [{ compose: deployment.yaml }]",
+        "Name Kubernetes objects under `manifest`, and Compose files under `compose`.";
     "W0305", "an expectation for another orchestrator",
         "The scenario does not run under the orchestrator that the expectation is for.",
         "    orchestrators: [swarm]\n    expect: [{ metric: pending, equals: 0, only: kubernetes }]",
@@ -266,6 +278,22 @@ pages! {
         "Nothing in the manifest runs pods that are simulated.",
         "    kind: ConfigMap",
         "Name a manifest with Deployments, ReplicaSets or Pods.";
+    "N0611", "keys of a Compose file that change nothing",
+        "They are accepted, but nothing that is simulated depends on them: environment, commands, volumes, networks.",
+        "    environment: { LOG_LEVEL: debug }",
+        "Nothing.";
+    "N0612", "an image that is only built",
+        "The service has `build` and no `image`; its image is taken to have the service's name.",
+        "    vote: { build: ./vote }",
+        "Write `image` next to `build` to name it, and say its `size` under `images`.";
+    "N0613", "variables without a value where it does not matter",
+        "They have no default, but stand only where values have no effect: environment, commands, labels, volumes.",
+        "    environment: { PASSWORD: \"${PASSWORD}\" }",
+        "Nothing.";
+    "W0614", "constraints that no node meets",
+        "The placement constraints of a Compose service fit no node of the cluster, so its replicas stay pending.",
+        "    constraints: [node.role == manager]   # no node has `roles: [manager]`",
+        "Give nodes `roles` or `labels` under `cluster.nodes`.";
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Scenario files and Kubernetes manifests, checked and lowered into a plan.
+//! Scenario files, Kubernetes manifests and Compose files, checked and lowered into a plan.
 //!
 //! Three stages, three types: `text` keeps the place of every value, `raw` has the shapes that a file may have, `check`
 //! collects everything that is wrong and lowers the rest into a [`Plan`], which cannot be invalid. Nothing here runs a
@@ -7,6 +7,7 @@
 
 mod check;
 mod codes;
+mod compose;
 mod library;
 mod manifest;
 mod plan;
@@ -22,7 +23,7 @@ pub use plan::{Note, Override, Plan};
 pub use problem::{Diagnostics, Place, Problem, Severity};
 pub use report::{CheckReport, FileKind, check_file, check_text};
 pub use schema::schema;
-pub use text::{Disk, Files, MAX_FILE_BYTES, ReadError};
+pub use text::{Disk, Files, MAX_FILE_BYTES, ReadError, suggestion};
 
 use std::path::Path;
 

@@ -83,7 +83,8 @@ impl Plan {
     /// The profile called `orchestrator` with this plan's overrides.
     ///
     /// # Errors
-    /// When there is no such profile, or when an override with that orchestrator's name does not fit it.
+    /// When there is no such profile, when an override with that orchestrator's name does not fit it, or when overrides
+    /// contradict each other.
     pub fn profile(&self, orchestrator: &str) -> Result<Profile, Diagnostics> {
         let Some(mut profile) = Profile::named(orchestrator) else {
             let mut problem = Problem::bare("E0305", format!("there is no orchestrator `{orchestrator}`"));
@@ -104,6 +105,12 @@ impl Plan {
                 return Err(Diagnostics::one(problem));
             }
         }
+        profile.validate().map_err(|wrong| {
+            let mut problem = Problem::bare("E0306", format!("the settings of {orchestrator} contradict each other"));
+            problem.expected = wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            problem.help = Some("`shakedown list flags` shows all flags with their defaults".to_owned());
+            Diagnostics::one(problem)
+        })?;
         Ok(profile)
     }
 

@@ -194,6 +194,38 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// Longer sentences are cut: they quote a name that nobody reads to its end.
+const MAX_SENTENCE: usize = 600;
+
+/// What a file says cannot command the terminal of who reads about it.
+pub(crate) fn printable(text: String) -> String {
+    let long = text.chars().nth(MAX_SENTENCE).is_some();
+    if !long && !text.contains(char::is_control) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len().min(2 * MAX_SENTENCE));
+    for c in text.chars().take(MAX_SENTENCE) {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    if long {
+        out.push_str("...");
+    }
+    out
+}
+
+/// The same bytes with `?` for control characters, so that an excerpt is harmless and places stay right.
+fn harmless(text: Arc<str>) -> Arc<str> {
+    let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if !text.contains(harmful) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmful(c) { out.extend(std::iter::repeat_n('?', c.len_utf8())) } else { out.push(c) }
+    }
+    out.into()
+}
+
 /// Problems beyond this number are counted, not kept: a broken generator can produce millions.
 const MAX_PROBLEMS: usize = 200;
 
@@ -209,7 +241,7 @@ pub(crate) struct Problems {
 impl Problems {
     /// Registers a text that marks may point into.
     pub(crate) fn add_source(&mut self, name: &str, text: Arc<str>) -> u32 {
-        self.sources.push(Arc::new(NamedSource::new(name, text)));
+        self.sources.push(Arc::new(NamedSource::new(printable(name.to_owned()), harmless(text))));
         u32::try_from(self.sources.len() - 1).expect("fewer files than 2^32")
     }
 
@@ -245,7 +277,15 @@ impl Problems {
         Draft { problems: self, problem: Some(problem) }
     }
 
-    fn push(&mut self, problem: Problem) {
+    fn push(&mut self, mut problem: Problem) {
+        problem.message = printable(problem.message);
+        problem.expected = printable(problem.expected);
+        problem.help = problem.help.map(printable);
+        let mark = |problem: &Problem| problem.place.as_ref().map(|place| place.mark);
+        // A limit that is a request, too, is read twice; its reader should not be.
+        if self.list.iter().any(|other| other.message == problem.message && mark(other) == mark(&problem)) {
+            return;
+        }
         // Counted apart, so that many remarks never push out an error.
         let wrong = problem.severity == Severity::Error;
         let alike = self.list.iter().filter(|other| (other.severity == Severity::Error) == wrong).count();
@@ -306,11 +346,12 @@ impl Draft<'_> {
         self
     }
 
-    /// `did you mean` when something near is known, and otherwise what there is.
+    /// `did you mean` when something near is known, and otherwise what there is, unless that is said already.
     pub(crate) fn suggest<'n>(self, word: &str, known: impl IntoIterator<Item = &'n str>) -> Self {
+        let listed = self.problem.as_ref().is_some_and(|problem| problem.expected.starts_with("expected one of"));
         match crate::text::suggestion(word, known) {
-            Some(help) => self.help(help),
-            None => self,
+            Some(help) if !listed || help.starts_with("did you mean") => self.help(help),
+            _ => self,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::check;
+use crate::compose::{self, Composed};
 use crate::manifest::Lowering;
 use crate::plan::{Note, Plan};
 use crate::problem::{Mark, Problem, Problems, Severity};
@@ -77,14 +78,14 @@ pub fn check_text(name: &str, files: &dyn Files) -> CheckReport {
         _ => FileKind::Unknown,
     };
     let honoured = match kind {
-        FileKind::Manifest => manifest(name, files, &mut problems),
+        FileKind::Manifest | FileKind::Compose => objects(kind, name, files, &mut problems),
         _ => check::lower(name, files, &mut problems).map(|plan| scenario(&plan)).unwrap_or_default(),
     };
     let (wrong, remarks): (Vec<_>, Vec<_>) =
         problems.into_all().into_iter().partition(|problem| problem.severity == Severity::Error);
     let honoured = if wrong.is_empty() { honoured } else { Vec::new() };
     let ignored = remarks.into_iter().map(Note::from).collect();
-    CheckReport { file: name.to_owned(), kind, honoured, ignored, problems: wrong }
+    CheckReport { file: crate::problem::printable(name.to_owned()), kind, honoured, ignored, problems: wrong }
 }
 
 fn scenario(plan: &Plan) -> Vec<String> {
@@ -108,11 +109,14 @@ fn scenario(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn manifest(name: &str, files: &dyn Files, problems: &mut Problems) -> Vec<String> {
+fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problems) -> Vec<String> {
     let Some(documents) = check::documents(name, files, problems) else { return Vec::new() };
     let mut catalog = shakedown_engine::model::Catalog::new();
     let mut lowering = Lowering::new(&mut catalog, problems);
-    let lowered = lowering.documents(&documents);
+    let Composed { lowered, honoured } = match kind {
+        FileKind::Compose => compose::lower(&documents, &mut lowering),
+        _ => Composed { lowered: lowering.documents(&documents), ..Composed::default() },
+    };
     let unmodelled = std::mem::take(&mut lowering.unmodelled);
     unmodelled.report(problems);
     let first = documents.first().map_or_else(Mark::default, |node: &Node| node.mark);
@@ -133,5 +137,9 @@ fn manifest(name: &str, files: &dyn Files, problems: &mut Problems) -> Vec<Strin
         ));
     }
     lines.extend(lowered.services.iter().map(|&(id, _)| format!("Service {}", catalog.service_name(id))));
+    if !honoured.is_empty() {
+        let list: Vec<String> = honoured.iter().map(|(key, times)| format!("{times} `{key}`")).collect();
+        lines.push(format!("keys {}", list.join(", ")));
+    }
     lines
 }

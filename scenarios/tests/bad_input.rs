@@ -175,6 +175,103 @@ fn manifests_are_checked_at_their_own_places() {
 }
 
 #[test]
+fn amounts_that_no_machine_has_are_refused() {
+    let node = |from: &str, to: &str, want: &str| {
+        let text = with("").replacen(from, to, 1);
+        assert_eq!(found(&[("s.yaml", &text)]), [want], "{to}");
+    };
+    node("cpu: 8", "cpu: 0", "E0204 s.yaml:4:26");
+    node("cpu: 8", "cpu: 9000000000000000", "E0204 s.yaml:4:26");
+    node("memory: 32Gi", "memory: 0", "E0204 s.yaml:4:37");
+    node("memory: 32Gi", "memory: 7Ei", "E0204 s.yaml:4:37");
+    node("name: john", "count: 0, name: john", "E0204 s.yaml:4:16");
+    node("name: john", "count: 1000000000, name: 'n{n}'", "E0204 s.yaml:4:16");
+    node("replicas: 2", "replicas: 300001", "E0204 s.yaml:7:69");
+    node("replicas: 2", "replicas: 1000000000000000000000000000000", "E0203 s.yaml:7:69");
+    check("timeline: [{ at: 5m, scale: { workload: shop, replicas: 4000000000 } }]\n", &["E0204 s.yaml:9:57"]);
+    check("traffic: [{ to: shop, rate: 5/s, retries: 4000000000 }]\n", &["E0204 s.yaml:9:43"]);
+    let host = with("").replace("workloads:", "  host: { pull_bandwidth: 0 }\nworkloads:");
+    assert_eq!(found(&[("s.yaml", &host)]), ["E0204 s.yaml:6:27"]);
+}
+
+#[test]
+fn names_that_would_harm_their_readers_are_refused() {
+    for bad in ["''", "' '", "</script>", "\"\\e[31m\"", "\"a\\nb\"", &"x".repeat(10_000)] {
+        let node = with("").replacen("name: john", &format!("name: {bad}"), 1);
+        assert_eq!(found(&[("s.yaml", &node)]).len(), 1, "{bad}");
+        let workload = with("").replacen("name: shop", &format!("name: {bad}"), 1);
+        assert_eq!(found(&[("s.yaml", &workload)]).len(), 1, "{bad}");
+    }
+    let image = with("").replacen("\"shop:v1\"", "\"a b\"", 1);
+    assert_eq!(found(&[("s.yaml", &image)]), ["E0204 s.yaml:7:38"]);
+    check("timeline: [{ at: 5m, label: \"\\e[31mred\", kill: one }]\n", &["E0204 s.yaml:9:29"]);
+}
+
+#[test]
+fn what_is_said_about_a_file_cannot_command_a_terminal() {
+    let wrong = try_files(&[("s.yaml", "shakedown: 1\n\"\\e[31mbad\": \"\u{9b}31m\"\n")]).expect_err("bad");
+    let all = wrong.to_string() + &wrong.render(miette::GraphicalTheme::none());
+    assert!(!all.contains(|c: char| c.is_control() && c != '\n'), "{all:?}");
+    let long = try_files(&[("s.yaml", &format!("{}: 1\n", "k".repeat(10_000)))]).expect_err("bad");
+    assert!(long.problems.iter().all(|problem| problem.message.len() < 1_000));
+}
+
+#[test]
+fn settings_that_contradict_each_other_give_no_profile() {
+    let set = "set: { podInitialBackoffSeconds: 100 }\n";
+    let plan = try_files(&[("s.yaml", &with(set))]);
+    let wrong = plan.map_or_else(Some, |plan| plan.profile("kubernetes").err()).expect("100 s are above the longest");
+    assert_eq!(wrong.problems[0].code, "E0306", "{wrong}");
+}
+
+#[test]
+fn manifests_that_the_api_server_would_refuse_are_refused() {
+    let manifest = |change: &str, more: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: web }}\nspec:\n  selector: {{ matchLabels: {{ app: web }} }}\n  template:\n    metadata: {{ labels: {{ app: web }} }}\n    spec:\n{change}      containers:\n        - name: web\n          image: web:v1\n{more}"
+        )
+    };
+    let main = with("").replace("workloads:\n", "workloads:\n  - manifest: m.yaml\n");
+    let codes = |change: &str, more: &str| -> Vec<String> {
+        let text = manifest(change, more);
+        let files = [("s.yaml", main.as_str()), ("m.yaml", text.as_str())];
+        if try_files(&files).is_ok() { Vec::new() } else { found(&files) }
+    };
+    assert!(codes("", "").is_empty());
+    let crowd: String = (0..255).map(|n| format!("        - {{ name: c{n}, image: x }}\n")).collect();
+    for (change, more, code) in [
+        ("", crowd.as_str(), "E0505"),
+        ("", "        - { name: web, image: web:v1 }\n", "E0505"),
+        ("", "        - { name: '</script>', image: web:v1 }\n", "E0505"),
+        ("", "        - { name: b, image: 'a b' }\n", "E0505"),
+        ("", "          ports: [{ containerPort: 80, hostPort: 99999 }]\n", "E0505"),
+        ("", "          resources: { limits: { cpu: 9000000000000000 } }\n", "E0502"),
+        ("", "          resources: { requests: { memory: 7Ei } }\n", "E0502"),
+        ("      restartPolicy: Never\n", "", "E0505"),
+        ("      nodeName: nowhere\n", "", "E0301"),
+        ("      tolerations: [{ key: a, operator: Equals }]\n", "", "E0505"),
+        ("      tolerations: [{ value: a }]\n", "", "E0505"),
+        (
+            "      topologySpreadConstraints: [{ maxSkew: 0, topologyKey: z, whenUnsatisfiable: DoNotSchedule }]\n",
+            "",
+            "E0505",
+        ),
+        ("      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: z, whenUnsatisfiable: Maybe }]\n", "", "E0505"),
+        (
+            "      affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 101, preference: {} }] } }\n",
+            "",
+            "E0505",
+        ),
+    ] {
+        let wrong = codes(change, more);
+        assert!(
+            wrong.len() == 1 && wrong[0].starts_with(code) && wrong[0].contains("m.yaml:"),
+            "{change}{more}: {wrong:?}"
+        );
+    }
+}
+
+#[test]
 fn all_problems_of_a_file_come_at_once_in_the_order_of_the_text() {
     let extra = "traffic: [{ to: shp, rate: fast }]\ntimeline:\n  - { at: 5m, kill: { nodes: dow } }\n  - { at: 40m, kil: one }\nexpect: [{ metric: uptime, above: 1 }]\n";
     let want =

@@ -110,3 +110,10 @@ fn the_schema_is_fresh() {
         "scenarios/schema.json is old; run `cargo run -p shakedown-scenarios --example schema > scenarios/schema.json`"
     );
 }
+
+#[test]
+fn the_schema_requires_only_what_the_program_requires() {
+    let schema: serde_json::Value = serde_json::from_str(&schema()).expect("it is JSON");
+    assert_eq!(schema["required"], serde_json::json!(["shakedown", "duration"]));
+    assert_eq!(schema["$defs"]["NodeRaw"]["required"], serde_json::json!(["name", "cpu", "memory"]));
+}

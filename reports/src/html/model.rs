@@ -31,6 +31,7 @@ pub(super) struct Page {
     headline: Vec<Headline>,
     expectations: Vec<Expectation>,
     violations: Vec<Violation>,
+    before: Option<String>,
     faults: Vec<Fault>,
     services: Vec<Vec<String>>,
     workloads: Vec<Vec<String>>,
@@ -69,6 +70,7 @@ struct Fault {
     lifted: Option<String>,
     label: String,
     is_operation: bool,
+    why_title: String,
     sentences: String,
     bars: Vec<Bar>,
     stages: Vec<Vec<String>>,
@@ -135,6 +137,7 @@ impl Page {
             headline: headline(evaluation),
             expectations: expectations(evaluation),
             violations: violations(evaluation),
+            before: terminal::before(evaluation),
             faults: evaluation.faults.iter().map(|story| fault(run, story)).collect(),
             services: services(evaluation),
             workloads: workloads(evaluation),
@@ -211,11 +214,21 @@ fn fault(run: &Run, story: &Story) -> Fault {
         lifted: story.lifted.map(format::clock),
         label: story.label.clone(),
         is_operation: story.is_operation,
+        why_title: why_title(run, story),
         sentences: terminal::sentences(run, story),
         bars: bars(story),
         stages: stages(story),
         legend: story.stages.iter().map(|t| Legend { class: class(t.stage), name: t.stage.name() }).collect(),
         why: story.why.iter().map(|line| Why { at: format::clock(line.at), text: line.text.clone() }).collect(),
+    }
+}
+
+fn why_title(run: &Run, story: &Story) -> String {
+    let word = run.profile.words.pod;
+    match story.lost {
+        lost if lost.missing > 0 => format!("Why a {word} is not back"),
+        lost if lost.total > 0 => format!("Why the slowest {word} took that long"),
+        _ => "Why the rollout came to a halt".to_owned(),
     }
 }
 
@@ -349,7 +362,9 @@ pub(super) struct ComparisonPage {
     columns: Vec<Column>,
     rows: Vec<Row>,
     reports: Vec<Link>,
-    paired: bool,
+    caption: &'static str,
+    complaints: Vec<String>,
+    note: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -369,6 +384,7 @@ struct Row {
 #[derive(Serialize)]
 struct Cell {
     value: String,
+    range: String,
     difference: String,
     class: &'static str,
 }
@@ -392,6 +408,7 @@ impl ComparisonPage {
             cells: (row.cells.iter())
                 .map(|cell| Cell {
                     value: format::cell(row.metric.unit(), cell.median),
+                    range: cell.range_words(row.metric),
                     difference: cell.difference_words(row.metric),
                     class: cell.tendency().name(),
                 })
@@ -403,7 +420,9 @@ impl ComparisonPage {
             columns: columns.collect(),
             rows: rows.collect(),
             reports: reports.collect(),
-            paired: comparison.columns.len() > 1,
+            caption: comparison.caption(),
+            complaints: comparison.complaints(),
+            note: comparison.note(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shakedown_chaos::fault::Action;
-use shakedown_engine::fact::{FactId, FactKind};
+use shakedown_engine::fact::{Exit, Fact, FactId, FactKind};
 use shakedown_engine::ids::FaultId;
 use shakedown_engine::time::{Span, Time};
 
@@ -36,8 +36,13 @@ pub struct Story {
     pub nodes_hit: u32,
     /// Replicas that it took, and what became of them.
     pub lost: Lost,
-    /// From its effect until the first request failed that had not failed before.
+    /// From its effect until the first request failed that had not failed before. `None` as well when too few failed
+    /// for anybody to feel it.
     pub onset: Option<Span>,
+    /// So many requests failed until the next entry that somebody felt it, whatever made them fail.
+    pub is_felt: bool,
+    /// Requests that failed from its effect until the next entry's, whatever made them fail.
+    pub lost_requests: u64,
     /// Time to detect, over hit nodes, and over lost replicas of nodes that were not hit.
     pub detect: Distribution,
     /// Time until a replacement was bound and started, over replicas that were not restored in place.
@@ -48,7 +53,9 @@ pub struct Story {
     pub stages: Vec<StageTimes>,
     /// The stages of the slowest replica and how long each took it.
     pub slowest: Vec<(Stage, Span)>,
-    /// How the slowest replica came back, or why it did not: fault first.
+    /// Until a rollout that it began came to a halt by itself: stalled, paused or turned back.
+    pub halted: Option<Span>,
+    /// How the slowest replica came back, or why it did not: fault first. Without a lost one: why the rollout halted.
     pub why: Vec<WhyLine>,
 }
 
@@ -141,7 +148,9 @@ pub(super) fn stories(run: &Run, measured: &Measurements) -> Vec<Story> {
 fn story(run: &Run, measured: &Measurements, fault: FaultId, losses: &[&Loss]) -> Story {
     let applied = measured.origins.faults[&fault];
     let hits: Vec<&NodeHit> = measured.losses.nodes.iter().filter(|hit| hit.fault == fault).collect();
-    let onset = measured.traffic.onsets.get(&fault).map(|at| at.since(applied.at));
+    let halt = halt(run, measured, fault);
+    let harm = measured.traffic.harms.get(&fault).copied().unwrap_or_default();
+    let onset = harm.onset.filter(|_| harm.is_felt()).map(|at| at.since(applied.at));
     Story {
         fault,
         label: String::new(),
@@ -152,12 +161,19 @@ fn story(run: &Run, measured: &Measurements, fault: FaultId, losses: &[&Loss]) -
         nodes_hit: u32::try_from(hits.len()).unwrap_or(u32::MAX),
         lost: count(losses),
         onset,
+        is_felt: harm.is_felt(),
+        lost_requests: harm.lost.div_ceil(1000),
         detect: detection(&hits, losses),
         reschedule: Distribution::new(losses.iter().filter_map(|loss| reschedule_sample(loss))),
         recover: Distribution::new(losses.iter().filter_map(|loss| recover_sample(loss))),
         stages: stages(losses),
         slowest: slowest(losses).map_or_else(Vec::new, steps),
-        why: slowest(losses).map_or_else(Vec::new, |loss| why(run, measured, loss)),
+        halted: halt.map(|fact| fact.at.since(applied.at)),
+        why: match (slowest(losses), halt) {
+            (Some(loss), _) => why(run, measured, loss),
+            (None, Some(fact)) => why_halted(run, measured, (fault, fact)),
+            (None, None) => Vec::new(),
+        },
     }
 }
 
@@ -237,12 +253,56 @@ fn slowest<'a>(losses: &[&'a Loss]) -> Option<&'a Loss> {
     waited.reduce(|worst, next| if key(next.0) > key(worst.0) { next } else { worst }).map(|(_, loss)| loss)
 }
 
-/// The chain of causes of the newest thing that happened to a loss, fault first, at most ten lines.
+/// The fact by which a rollout that an entry began came to a halt, unless the entry itself asked for that.
+fn halt<'a>(run: &'a Run, measured: &Measurements, fault: FaultId) -> Option<&'a Fact> {
+    let is_halt = |fact: &&Fact| {
+        matches!(
+            fact.kind,
+            FactKind::RolloutStalled { .. } | FactKind::RolloutPaused { .. } | FactKind::RolloutUndone { .. }
+        )
+    };
+    let is_asked_for =
+        |fact: &Fact| matches!(run.fact(fact.cause).map(|cause| cause.kind), Some(FactKind::FaultApplied { .. }));
+    run.facts.iter().filter(is_halt).find(|fact| measured.origins.of(fact) == Some(fault) && !is_asked_for(fact))
+}
+
+/// The chain of causes of a rollout's halt, and before it the first newcomer's failure, which made it halt in the end.
+fn why_halted(run: &Run, measured: &Measurements, (fault, halt): (FaultId, &Fact)) -> Vec<WhyLine> {
+    let since = measured.origins.faults[&fault].at;
+    let is_new = |pod| measured.pods.get(pod).is_some_and(|row| row.created >= since);
+    let is_failure = |fact: &&Fact| match fact.kind {
+        FactKind::ContainerExited { pod, why: Exit::Crashed | Exit::OutOfMemory, .. }
+        | FactKind::PullFailed { pod, .. }
+        | FactKind::PodFailed { pod } => is_new(pod) && measured.origins.of(fact) == Some(fault),
+        _ => false,
+    };
+    let mut lines = chain_to(run, measured, halt.id);
+    if let Some(failure) = run.facts.iter().filter(|fact| fact.id < halt.id).find(is_failure) {
+        let text = Names::new(run, &measured.pods).sentence(&failure.kind);
+        if lines.iter().all(|line| line.text != text) {
+            let place = lines.iter().take_while(|line| line.at <= failure.at).count();
+            lines.insert(place, WhyLine { at: failure.at, text });
+        }
+    }
+    lines
+}
+
+/// The chain of causes of the newest thing that happened to a loss.
 fn why(run: &Run, measured: &Measurements, loss: &Loss) -> Vec<WhyLine> {
+    let mut lines = chain_to(run, measured, loss.last_fact);
+    if loss.ending == Ending::Missing {
+        let text = format!("the run ends and {} is not back", Names::new(run, &measured.pods).pod(loss.pod));
+        lines.push(WhyLine { at: run.end, text });
+    }
+    lines
+}
+
+/// The chain of causes of a fact, fault first, at most ten lines.
+fn chain_to(run: &Run, measured: &Measurements, last: FactId) -> Vec<WhyLine> {
     const LINES: usize = 10;
     let names = Names::new(run, &measured.pods);
     let mut chain = Vec::new();
-    let mut next = loss.last_fact;
+    let mut next = last;
     while let Some(fact) = run.fact(next) {
         chain.push(fact);
         next = if fact.cause < fact.id { fact.cause } else { FactId::NONE };
@@ -255,13 +315,7 @@ fn why(run: &Run, measured: &Measurements, loss: &Loss) -> Vec<WhyLine> {
         let least = (1..chain.len() - 1).max_by_key(weight).unwrap_or(middle);
         chain.remove(least);
     }
-    let mut lines: Vec<WhyLine> =
-        chain.iter().map(|fact| WhyLine { at: fact.at, text: names.sentence(&fact.kind) }).collect();
-    if loss.ending == Ending::Missing {
-        let text = format!("the run ends and {} is not back", names.pod(loss.pod));
-        lines.push(WhyLine { at: run.end, text });
-    }
-    lines
+    chain.iter().map(|fact| WhyLine { at: fact.at, text: names.sentence(&fact.kind) }).collect()
 }
 
 /// How well a story can do without a fact: the highest goes first.

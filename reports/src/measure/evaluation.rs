@@ -11,8 +11,10 @@ use shakedown_engine::time::{Span, Time};
 use super::chain::{Story, stories};
 use super::distribution::Distribution;
 use super::expectation::{Judged, backing, judge};
+use super::losses::{Ending, Loss};
 use super::measurements::{Measurements, Scope};
 use super::replicas::{RolloutTotals, WorkloadTotals};
+use super::stage::Stage;
 use super::traffic::ServiceTotals;
 use crate::format;
 use crate::names::Names;
@@ -71,6 +73,8 @@ pub struct Evaluation {
     pub throttled: Vec<(Client, Span)>,
     /// When nothing was left to do after the last fault.
     pub converged: Option<Time>,
+    /// Requests that failed before the first entry of the timeline, in thousandths.
+    pub lost_before: u64,
     /// All samples of every metric over the whole run.
     pub metrics: Vec<MetricSamples>,
     /// Number of facts.
@@ -152,7 +156,8 @@ pub fn evaluate(run: &Run) -> Evaluation {
         rollouts: rollouts(run, &measured, names),
         violations,
         throttled: measured.tally.throttled.iter().map(|(client, wait)| (*client, *wait)).collect(),
-        converged: measured.tally.converged,
+        converged: converged(&measured),
+        lost_before: measured.traffic.lost_before,
         metrics: metrics(&measured),
         facts: run.facts.len() as u64,
     }
@@ -173,6 +178,18 @@ fn verdict(expectations: &[Judged], violations: &[(Time, Property, String)]) -> 
         1 => (Verdict::Passed, format!("{} was {}", expectations[0].demand(), expectations[0].measured_words())),
         n => (Verdict::Passed, format!("all {n} expectations hold and no property was broken")),
     }
+}
+
+/// When nothing was left to do. What is broken and not yet noticed looks whole to the control plane, so this is only
+/// believed when every lost replica was back by then.
+fn converged(measured: &Measurements) -> Option<Time> {
+    let at = measured.tally.converged?;
+    let is_back = |loss: &Loss| {
+        loss.since > at
+            || loss.ending == Ending::Withdrawn
+            || (loss.ending != Ending::Missing && loss.stages.get(Stage::Ready).is_some_and(|ready| ready <= at))
+    };
+    measured.losses.all.iter().all(is_back).then_some(at)
 }
 
 fn services(measured: &Measurements, names: Names<'_>) -> Vec<ServiceRow> {

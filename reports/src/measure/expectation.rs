@@ -30,7 +30,7 @@ impl Judged {
     pub fn demand(&self) -> String {
         let e = &self.expectation;
         let statistic = statistic_word(e.metric, e.statistic);
-        let of = e.of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
+        let of = e.of.as_ref().map_or_else(String::new, |of| format!(" of {}", format::harmless(of)));
         format!("{}{statistic}{of} {}", e.metric, bound_words(e.metric, e.bound))
     }
 
@@ -43,7 +43,7 @@ impl Judged {
     pub fn complaint(&self) -> String {
         let e = &self.expectation;
         let statistic = statistic_word(e.metric, e.statistic);
-        let of = e.of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
+        let of = e.of.as_ref().map_or_else(String::new, |of| format!(" of {}", format::harmless(of)));
         let bound = bound_words(e.metric, e.bound);
         match self.measured {
             Measured::Nothing => {

@@ -39,6 +39,18 @@ pub struct Loss {
     pub last_fact: FactId,
     /// The control plane (or the agent) said that it does not serve.
     unready: bool,
+    /// When its agent noticed, which is no detection as long as nobody else can know.
+    agent: Option<Time>,
+}
+
+impl Loss {
+    /// What happens to its node on the way to its eviction is the newest of its story, until it is given up.
+    fn step(&mut self, stage: Stage, fact: &Fact) {
+        self.stages.reach(stage, fact.at);
+        if self.stages.get(Stage::Evicted).is_none() {
+            self.last_fact = fact.id;
+        }
+    }
 }
 
 /// What became of a lost replica.
@@ -142,8 +154,7 @@ impl<'a> Reader<'a> {
             FactKind::ContainerStarted { pod, .. } => self.advance(fact, pod, Stage::Started),
             FactKind::PodReady { pod } => self.ready(fact, pod),
             FactKind::PodUnready { pod } => self.unready(fact, pod),
-            FactKind::AgentUnready { pod } => self.stops_serving(fact, pod),
-            FactKind::ProbeFailed { pod, .. } => self.stops_serving(fact, pod),
+            FactKind::AgentUnready { pod } | FactKind::ProbeFailed { pod, .. } => self.stops_serving(fact, pod),
             FactKind::ContainerExited { pod, why, .. } => self.exited(fact, pod, why),
             FactKind::PodDeleting { pod, why } if is_deliberate(why) => self.withdrawn(pod),
             FactKind::PodDeleting { pod, .. } | FactKind::PodFailed { pod } | FactKind::PodDeleted { pod } => {
@@ -184,12 +195,12 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.each_loss_on(node, |loss| _ = loss.stages.reach(Stage::Detected, fact.at));
+        self.each_loss_on(node, |loss| loss.step(Stage::Detected, fact));
     }
 
     fn node_evicting(&mut self, fact: &Fact, node: NodeId) {
         self.node_state(node, |state| state.evicting = Some(fact.at));
-        self.each_loss_on(node, |loss| _ = loss.stages.reach(Stage::Marked, fact.at));
+        self.each_loss_on(node, |loss| loss.step(Stage::Marked, fact));
     }
 
     fn node_state(&mut self, node: NodeId, change: impl FnOnce(&mut NodeState)) {
@@ -213,6 +224,7 @@ impl<'a> Reader<'a> {
 
     fn unready(&mut self, fact: &Fact, pod: PodId) {
         self.stops_serving(fact, pod);
+        self.noticed(fact, pod);
         if let Some(state) = self.state.get_mut(pod.index()) {
             state.ready = false;
         }
@@ -222,7 +234,7 @@ impl<'a> Reader<'a> {
         if self.state.get(pod.index()).is_some_and(|state| state.ready) {
             self.lose_because_of(fact, pod);
         }
-        self.noticed(fact, pod);
+        self.agent_noticed(fact, pod);
         if let Some(loss) = self.open_loss(pod) {
             self.losses[loss].unready = true;
         }
@@ -236,9 +248,9 @@ impl<'a> Reader<'a> {
         if self.state.get(pod.index()).is_some_and(|state| state.ready) {
             self.lose_because_of(fact, pod);
         }
-        // A host's death is nobody's observation yet; every other exit is seen by the agent, a part of the orchestrator.
+        // A host's death is nobody's observation yet; every other exit is seen by the agent.
         if !since_host_died {
-            self.noticed(fact, pod);
+            self.agent_noticed(fact, pod);
         }
     }
 
@@ -278,6 +290,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn agent_noticed(&mut self, fact: &Fact, pod: PodId) {
+        if let Some(loss) = self.open_loss(pod)
+            && self.losses[loss].pod == pod
+        {
+            self.losses[loss].agent.get_or_insert(fact.at);
+        }
+    }
+
     /// Opens a loss when the fact goes back to a fault that found the pod already there.
     fn lose_because_of(&mut self, fact: &Fact, pod: PodId) {
         let Some(fault) = self.origins.of(fact) else { return };
@@ -313,6 +333,7 @@ impl<'a> Reader<'a> {
             ending: Ending::Missing,
             last_fact: fact.id,
             unready: false,
+            agent: None,
         });
     }
 
@@ -387,6 +408,12 @@ impl<'a> Reader<'a> {
             {
                 loss.stages.reach(Stage::Ready, at);
                 loss.ending = Ending::InPlace;
+            }
+        }
+        for loss in self.losses.iter_mut().filter(|loss| loss.ending == Ending::InPlace) {
+            // The agent saw it, dealt with it, and the control plane never had to: that was the detection.
+            if let Some(at) = loss.agent.filter(|_| loss.stages.get(Stage::Detected).is_none()) {
+                loss.stages.reach(Stage::Detected, at);
             }
         }
         let mut first_notice: BTreeMap<(FaultId, NodeId), Time> = BTreeMap::new();

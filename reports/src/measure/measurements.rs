@@ -3,7 +3,7 @@
 //! One pass over the facts per family; all later questions are answered from these tables. Start at
 //! [`Measurements::new`], then [`Measurements::measure`].
 
-use shakedown_chaos::expect::{Metric, Unit};
+use shakedown_chaos::expect::Metric;
 use shakedown_engine::fact::{Deletion, FactKind};
 use shakedown_engine::ids::{FaultId, ServiceId, WorkloadId};
 
@@ -74,10 +74,8 @@ impl Measurements {
             Metric::TimeToRecover => Distribution::new(self.losses(scope).filter_map(recover_sample)),
             // Good requests of all, one sample a service: the worst is asked for by default.
             Metric::Availability => self.availability(scope),
-            // Timed out, refused, or answered with an error; rounded up, so that 0 means none.
-            Metric::LostRequests => {
-                Distribution::single(self.services(scope).map(|s| s.lost()).sum::<u64>().div_ceil(1000))
-            }
+            // Timed out, refused, or answered with an error; rounded up, so that 0 means none of those that were made.
+            Metric::LostRequests => self.lost_requests(scope),
             // Longest time without an available replica, one sample a workload.
             Metric::Downtime => Distribution::new(self.workloads(scope).map(|w| Some(w.downtime.as_nanos()))),
             // Start until all replicas are new and available, one sample a rollout; creation is none.
@@ -85,7 +83,9 @@ impl Measurements {
                 Distribution::new(self.rollouts(scope).map(|r| r.duration().map(|span| span.as_nanos())))
             }
             // Fewest available of the wanted while it lasted, one sample a rollout.
-            Metric::RolloutAvailability => Distribution::new(self.rollouts(scope).map(|r| Some(r.worst_ppm))),
+            Metric::RolloutAvailability => {
+                Distribution::new(self.rollouts(scope).filter_map(|r| r.worst_ppm).map(Some))
+            }
             // Deletions because of a lost node.
             Metric::Evictions => self.count(scope, |t| &t.evictions),
             // Not bound and not being deleted when the run ends.
@@ -138,6 +138,12 @@ impl Measurements {
         Distribution::new(self.services(scope).filter_map(ServiceTotals::availability_ppm).map(Some))
     }
 
+    fn lost_requests(&self, scope: &Scope) -> Distribution {
+        let asked = self.services(scope).filter(|service| service.requests > 0);
+        let lost: Option<u64> = asked.map(ServiceTotals::lost).reduce(|all, more| all + more);
+        lost.map_or_else(Distribution::default, |lost| Distribution::single(lost.div_ceil(1000)))
+    }
+
     fn new_revision_share(&self, scope: &Scope) -> Distribution {
         let (new, all) = self.services(scope).fold((0, 0), |(new, all), s| (new + s.on_new_revision, all + s.requests));
         Distribution::new(ratio_ppm(new.min(all), all).map(Some))
@@ -162,9 +168,33 @@ fn sum(of: &super::tally::PerWorkload, scope: &Scope) -> u64 {
     of.iter().filter(|(workload, _)| scope.has(**workload)).map(|(_, n)| u64::from(*n)).sum()
 }
 
-/// True when an unhappy ending of a metric is a large value: latencies, counts; false for shares of success.
-pub fn is_better_smaller(metric: Metric) -> bool {
-    metric.unit() != Unit::Ratio
+/// Which values of a metric are good news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Waits, losses, breaches.
+    SmallerIsBetter,
+    /// Shares of success.
+    LargerIsBetter,
+    /// It says what happened, and whether that is good depends on what was wanted.
+    Neither,
+}
+
+/// Which values of a metric are good news. Evicting and replacing is how an orchestrator repairs, so fewer is not better.
+pub fn direction(metric: Metric) -> Direction {
+    match metric {
+        Metric::Availability | Metric::RolloutAvailability => Direction::LargerIsBetter,
+        Metric::Evictions | Metric::Replacements | Metric::MaxPerNode | Metric::NewRevisionShare => Direction::Neither,
+        Metric::TimeToDetect
+        | Metric::TimeToReschedule
+        | Metric::TimeToRecover
+        | Metric::LostRequests
+        | Metric::Downtime
+        | Metric::RolloutDuration
+        | Metric::Pending
+        | Metric::DuplicateTime
+        | Metric::Restarts
+        | Metric::Violations => Direction::SmallerIsBetter,
+    }
 }
 
 /// True for deletions that a node's health brought about.

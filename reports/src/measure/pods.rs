@@ -13,6 +13,7 @@ use crate::run::Run;
 /// All pods, by id.
 pub struct Pods {
     rows: Vec<Option<Pod>>,
+    revisions: BTreeMap<RevisionId, WorkloadId>,
 }
 
 /// One pod.
@@ -46,12 +47,18 @@ enum Farewell {
 impl Pods {
     /// Reads all pods off a run's facts.
     pub fn new(run: &Run) -> Self {
-        Reader { run, pods: Self { rows: Vec::new() }, farewells: BTreeMap::new(), waiting: BTreeMap::new() }.read()
+        let pods = Self { rows: Vec::new(), revisions: BTreeMap::new() };
+        Reader { run, pods, farewells: BTreeMap::new(), waiting: BTreeMap::new() }.read()
     }
 
     /// One pod, if it was ever created.
     pub fn get(&self, pod: PodId) -> Option<&Pod> {
         self.rows.get(pod.index())?.as_ref()
+    }
+
+    /// The workload that a revision belongs to.
+    pub fn workload_of(&self, revision: RevisionId) -> Option<WorkloadId> {
+        self.revisions.get(&revision).copied()
     }
 
     /// All pods in id order.
@@ -117,6 +124,9 @@ impl Reader<'_> {
         for fact in &self.run.facts {
             match fact.kind {
                 FactKind::PodCreated { pod, workload, revision } => self.created(fact, pod, (workload, revision)),
+                FactKind::RevisionCreated { workload, revision } => {
+                    self.pods.revisions.insert(revision, workload);
+                }
                 FactKind::PodBound { pod, node } => {
                     if let Some(row) = self.pods.get_mut(pod) {
                         row.bound.get_or_insert((node, fact.at));

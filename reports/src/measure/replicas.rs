@@ -71,8 +71,8 @@ pub struct RolloutTotals {
     pub halted: Option<Time>,
     /// How long it was reported as stalled.
     pub stalled: Span,
-    /// Least available replicas of the wanted, in millionths; at most a million.
-    pub worst_ppm: u64,
+    /// Least available replicas of the wanted, in millionths; at most a million. `None` when none was wanted.
+    pub worst_ppm: Option<u64>,
     /// Most replicas above the wanted number, those being deleted not counted.
     pub surge: u32,
     stalled_since: Option<Time>,
@@ -282,7 +282,7 @@ impl Follower {
             ending: RolloutEnding::Unfinished,
             halted: None,
             stalled: Span::ZERO,
-            worst_ppm: 1_000_000,
+            worst_ppm: None,
             surge: 0,
             stalled_since: None,
         };
@@ -335,7 +335,7 @@ impl RolloutTotals {
         self.surge = self.surge.max(active.saturating_sub(desired));
         if desired > 0 {
             let share = u64::from(available.min(desired)) * 1_000_000 / u64::from(desired);
-            self.worst_ppm = self.worst_ppm.min(share);
+            self.worst_ppm = Some(self.worst_ppm.map_or(share, |worst| worst.min(share)));
         }
     }
 

@@ -7,7 +7,8 @@ use shakedown_engine::time::Time;
 /// A step on the way back, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Somebody noticed: the node was declared unhealthy, a probe failed for good, an exit was seen.
+    /// The control plane noticed: the node was declared unhealthy, the replica not ready, failed or given up. What only
+    /// the agent on its node knows counts when the agent repaired it in place and nobody else ever had to know.
     Detected,
     /// The replica's node was marked for eviction.
     Marked,

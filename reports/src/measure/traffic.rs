@@ -48,8 +48,28 @@ pub struct ServiceTotals {
 pub struct TrafficTotals {
     /// Per service that is asked for something.
     pub services: BTreeMap<ServiceId, ServiceTotals>,
-    /// Per fault or operation: when the first request failed that had not failed before.
-    pub onsets: BTreeMap<FaultId, Time>,
+    /// Per fault or operation: what users felt from it until the next one.
+    pub harms: BTreeMap<FaultId, Harm>,
+    /// Requests that failed before the first entry of the timeline, in thousandths.
+    pub lost_before: u64,
+}
+
+/// What users felt between one entry of the timeline and the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Harm {
+    /// When requests began to fail that had not failed before, or twice as often as before. `None`: no worse than before.
+    pub onset: Option<Time>,
+    /// Requests that users made, in thousandths.
+    pub requests: u64,
+    /// Requests that failed, in thousandths; those that failed already when the entry took effect included.
+    pub lost: u64,
+}
+
+impl Harm {
+    /// True when a whole request and at least one of 10,000 failed: less than that is nobody's experience.
+    pub fn is_felt(&self) -> bool {
+        self.lost >= 1000 && u128::from(self.lost) * 10_000 >= u128::from(self.requests)
+    }
 }
 
 impl TrafficTotals {
@@ -67,7 +87,7 @@ impl TrafficTotals {
                 onsets.add(&slice, fact.at);
             }
         }
-        Self { services, onsets: onsets.found }
+        Self { services, harms: onsets.harms, lost_before: onsets.lost_before }
     }
 }
 
@@ -162,34 +182,59 @@ pub fn ratio_ppm(part: u64, whole: u64) -> Option<u64> {
     (whole > 0).then(|| (u128::from(part) * 1_000_000 / u128::from(whole)) as u64)
 }
 
-/// Looks for the first failed request after each fault.
+/// Gives each failed request to the entry of the timeline before it, and looks for the first one of each.
 struct Onsets {
-    /// Faults by time, those to come.
-    pending: Vec<(Time, FaultId)>,
-    /// Those that took effect and whose users feel nothing yet.
-    found: BTreeMap<FaultId, Time>,
-    current: Option<(Time, FaultId)>,
-    failing: BTreeMap<TrafficId, bool>,
+    /// Entries by time.
+    entries: Vec<(Time, FaultId)>,
+    harms: BTreeMap<FaultId, Harm>,
+    lost_before: u64,
+    sources: BTreeMap<TrafficId, Failing>,
 }
 
 impl Onsets {
     fn new(origins: &Origins) -> Self {
-        let mut pending: Vec<(Time, FaultId)> = origins.faults.iter().map(|(id, fault)| (fault.at, *id)).collect();
-        pending.sort_unstable_by(|a, b| b.cmp(a));
-        Self { pending, found: BTreeMap::new(), current: None, failing: BTreeMap::new() }
+        let mut entries: Vec<(Time, FaultId)> = origins.faults.iter().map(|(id, fault)| (fault.at, *id)).collect();
+        entries.sort_unstable();
+        Self { entries, harms: BTreeMap::new(), lost_before: 0, sources: BTreeMap::new() }
     }
 
     fn add(&mut self, slice: &TrafficSlice, until: Time) {
-        let fails = slice.timed_out + slice.refused + slice.errors > 0;
-        let failed_before = self.failing.insert(slice.source, fails).unwrap_or(false);
-        if !fails || failed_before {
+        let lost = slice.timed_out + slice.refused + slice.errors;
+        let Some(share) = ratio_ppm(lost, slice.requests) else { return };
+        // Rates change when an entry takes effect, so a slice that fails seldom begins before it; the last entry
+        // before its end is meant.
+        let entries = self.entries.partition_point(|(at, _)| *at < until);
+        // A source that was silent before an entry says nothing about what the entry changed.
+        let source = self.sources.entry(slice.source).or_insert(Failing { entries, before: share, share });
+        if source.entries != entries {
+            // Within a slice all rates are the same, so one that began before the entry tells how it was then.
+            let began_before = entries.checked_sub(1).is_some_and(|newest| slice.since < self.entries[newest].0);
+            *source = Failing { entries, before: if began_before { share } else { source.share }, share };
+        }
+        source.share = share;
+        let Some(&(at, fault)) = self.entries[..entries].last() else {
+            self.lost_before += lost;
             return;
-        }
-        while self.pending.last().is_some_and(|(at, _)| *at < until) {
-            self.current = self.pending.pop();
-        }
-        if let Some((at, fault)) = self.current {
-            self.found.entry(fault).or_insert_with(|| slice.since.max(at));
+        };
+        let harm = self.harms.entry(fault).or_default();
+        harm.requests += slice.requests;
+        harm.lost += lost;
+        if share > source.before * NOTABLY {
+            harm.onset.get_or_insert_with(|| slice.since.max(at));
         }
     }
+}
+
+/// What fails so many times more often than before an entry is the entry's doing.
+const NOTABLY: u64 = 2;
+
+/// How one source fares.
+#[derive(Clone, Copy)]
+struct Failing {
+    /// Entries that took effect so far.
+    entries: usize,
+    /// Failing share just before the newest of them, in millionths.
+    before: u64,
+    /// Failing share now.
+    share: u64,
 }

@@ -75,15 +75,21 @@ pub(super) fn draw<B: DrawingBackend>(area: &Area<B>, timeline: &Timeline, scale
     canvas.axis()?;
     let mut y = TOP;
     if timeline.band_rows > 0 {
-        y = canvas.heading(y, "faults and operations")?;
+        let top = y + 20;
         for band in &timeline.bands {
-            canvas.band(y + band.row as i32 * BAND, band)?;
+            canvas.band(top + band.row as i32 * BAND, band)?;
         }
+        // Labels come after all lines, so that no line crosses one out.
+        for band in &timeline.bands {
+            canvas.label(top + band.row as i32 * BAND, band, &timeline.bands)?;
+        }
+        y = canvas.heading(y, "faults and operations")?;
         y += timeline.band_rows as i32 * BAND + GAP;
     }
     if !timeline.strips.is_empty() {
-        canvas.legend(y)?;
+        let top = y;
         y = canvas.heading(y, "nodes")?;
+        canvas.legend(top)?;
         for strip in &timeline.strips {
             canvas.strip(y, strip)?;
             y += STRIP + 3;
@@ -106,7 +112,7 @@ pub(super) fn draw<B: DrawingBackend>(area: &Area<B>, timeline: &Timeline, scale
         }
     }
     match &timeline.left_out {
-        Some(note) => canvas.text((LEFT, canvas.bottom + 22), note, (HPos::Left, FAINT), 13),
+        Some(note) => canvas.text((LEFT, canvas.bottom + 26), note, (HPos::Left, FAINT), 13),
         None => Ok(()),
     }
 }
@@ -159,12 +165,14 @@ impl<B: DrawingBackend> Canvas<'_, B> {
     }
 
     fn heading(&self, y: i32, text: &str) -> Result<i32, DrawingAreaErrorKind<B::ErrorType>> {
+        // A white row between the parts, where neither lines nor shades cross words out.
+        self.fill((LEFT, y - 6), (RIGHT + 1, y + 17), PAPER)?;
         self.text((LEFT, y + 5), text, (HPos::Left, FAINT), 13)?;
         Ok(y + 20)
     }
 
     fn name(&self, y: i32, name: &str) -> Drawn<B> {
-        self.text((LEFT - 10, y), &shortened(name, 22), (HPos::Right, INK), 14)
+        self.text((LEFT - 10, y), &crate::terminal::shortened(name, 22), (HPos::Right, INK), 14)
     }
 
     /// Shades the time of each fault through all lanes, so that effects can be read off below it.
@@ -194,11 +202,26 @@ impl<B: DrawingBackend> Canvas<'_, B> {
         let left = self.x(band.from);
         let right = band.to.map_or(left + 3, |to| self.x(to).max(left + 3));
         self.line(vec![(left, y), (left, self.bottom)], colour)?;
-        self.fill((left, y + 16), (right, y + 21), colour)?;
+        self.fill((left, y + 16), (right, y + 21), colour)
+    }
+
+    fn label(&self, y: i32, band: &Band, all: &[Band]) -> Drawn<B> {
+        let left = self.x(band.from);
         // Near the right edge a label is set to the left of its mark.
         let width = band.label.chars().count() as i32 * 8;
         let (x, side) = if left + width > RIGHT { (left - 4, HPos::Right) } else { (left + 5, HPos::Left) };
-        self.text((x, y + 7), &shortened(&band.label, 90), (side, INK), 14)
+        let text = shortened(&band.label, 90);
+        // Six units a letter, as both backends set them.
+        let width = text.chars().count() as i32 * 61 / 10;
+        let left = if matches!(side, HPos::Left) { x } else { x - width };
+        let mut shades =
+            all.iter().filter_map(|other| Some((other.is_operation, self.x(other.from), self.x(other.to?))));
+        let is_shaded = shades.any(|(is_operation, from, to)| !is_operation && from <= left && left + width <= to);
+        let ground = if is_shaded { FAULT_GROUND } else { PAPER };
+        if width > 0 {
+            self.fill((left - 2, y), (left + width, y + 14), ground)?;
+        }
+        self.text((x, y + 7), &text, (side, INK), 14)
     }
 
     fn strip(&self, y: i32, strip: &Strip) -> Drawn<B> {
@@ -287,7 +310,13 @@ impl<B: DrawingBackend> Canvas<'_, B> {
             let to = self.x(from + crate::measure::WINDOW);
             self.fill((self.x(from), base - height), (to.max(self.x(from) + 1), base), FAULT)?;
         }
-        let label = if peak == 0 { "none".to_owned() } else { format!("{}.{}%", top / 10, top % 10) };
+        let label = if errors.windows.iter().all(|window| window.1.is_none()) {
+            "no requests".to_owned()
+        } else if peak == 0 {
+            "none".to_owned()
+        } else {
+            format!("{}.{}%", top / 10, top % 10)
+        };
         self.text((RIGHT - 4, y + 4), &label, (HPos::Right, FAINT), 12)?;
         self.line(vec![(LEFT, base), (RIGHT, base)], GRID)
     }

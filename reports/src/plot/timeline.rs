@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use shakedown_chaos::experiment::Entry;
+use shakedown_chaos::fault::Action;
 use shakedown_engine::fact::{Fact, FactKind};
 use shakedown_engine::ids::{FaultId, Id, NodeId};
 use shakedown_engine::time::Time;
@@ -94,7 +96,10 @@ impl Timeline {
         let mut bands: Vec<Band> = (measured.origins.faults.iter())
             .map(|(fault, applied)| Band {
                 from: applied.at,
-                to: applied.lifted.or_else(|| back_up(run, &measured, &power, *fault)),
+                to: applied
+                    .lifted
+                    .or_else(|| back_up(run, &measured, &power, *fault))
+                    .or_else(|| open_end(run, *fault)),
                 label: names.fault(*fault),
                 is_operation: run.experiment.timeline.get(*fault).is_some_and(|entry| is_operation(&entry.action)),
                 row: 0,
@@ -108,6 +113,17 @@ impl Timeline {
             .collect();
         Self { end: run.end, bands, band_rows, strips: strips(run, names), lanes, errors, left_out }
     }
+}
+
+/// The end of the run for what lasts until it is lifted and never was.
+fn open_end(run: &Run, fault: FaultId) -> Option<Time> {
+    let lasts = |entry: &Entry| {
+        matches!(
+            entry.action,
+            Action::Partition(_) | Action::Saturate { .. } | Action::Delay { .. } | Action::Lose { .. }
+        )
+    };
+    run.experiment.timeline.get(fault).is_some_and(lasts).then_some(run.end)
 }
 
 /// When the last host that a fault took down ran again, however that came about; the end when one never did.
@@ -210,7 +226,7 @@ fn strips(run: &Run, names: Names<'_>) -> Vec<Strip> {
         let key = if by_zone { node.zone.index() } else { id.index() };
         let group = *groups.entry(key).or_insert_with(|| {
             let zone = run.catalog.zones.get(node.zone).map_or("?", |name| run.catalog.text(*name));
-            let name = if by_zone { format!("zone {zone}") } else { names.node(id) };
+            let name = if by_zone { format!("zone {}", crate::format::harmless(zone)) } else { names.node(id) };
             strips.push(Strip { name, changes: vec![(Time::ZERO, Health::Healthy, 0)] });
             members.push(Vec::new());
             strips.len() - 1

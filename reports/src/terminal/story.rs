@@ -14,19 +14,35 @@ use crate::run::Run;
 /// All faults and operations in the order of the timeline.
 pub(super) fn lines(run: &Run, evaluation: &Evaluation, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
-    let column = evaluation.faults.iter().map(|story| format::clock(story.at).len()).max().unwrap_or(0);
+    let column = evaluation.faults.iter().map(|story| format::clock(story.at).len()).max().unwrap_or(0).max(4);
+    if let Some(sentence) = before(evaluation) {
+        lines.push(format!("{:>column$}  {}", "0:00", style.paint(Paint::Strong, "start")));
+        lines.push(format!("{}  {sentence}", " ".repeat(column)));
+    }
     for story in &evaluation.faults {
-        lines.push(format!("{:>column$}  {}", format::clock(story.at), style.paint(Paint::Strong, &story.label)));
         let indent = " ".repeat(column + 2);
+        let mut at = format::clock(story.at);
+        for line in wrap(&story.label, WIDTH - column - 4) {
+            lines.push(format!("{at:>column$}  {}", style.paint(Paint::Strong, &line)));
+            at.clear();
+        }
         for line in wrap(&sentences(run, story), WIDTH - column - 4) {
             lines.push(format!("{indent}{line}"));
         }
         lines.extend(stages(run, story).lines(style).into_iter().map(|line| format!("{indent}{line}")));
     }
     if let Some(at) = evaluation.converged {
-        lines.push(format!("{:>column$}  everything that was wanted is in place again", format::clock(at)));
+        let again = if evaluation.faults.is_empty() { "" } else { " again" };
+        lines.push(format!("{:>column$}  everything that was wanted is in place{again}", format::clock(at)));
     }
     lines
+}
+
+/// What users felt before the timeline's first entry, which no entry can be blamed for.
+pub(crate) fn before(evaluation: &Evaluation) -> Option<String> {
+    let lost = evaluation.lost_before.div_ceil(1000);
+    let until = if evaluation.faults.is_empty() { "" } else { " before the first entry of the timeline" };
+    (lost > 0).then(|| format!("{} failed{until}.", format::plural(lost, "request")))
 }
 
 /// What a fault did, in sentences.
@@ -35,17 +51,25 @@ pub(crate) fn sentences(run: &Run, story: &Story) -> String {
     let word = run.profile.words.pod;
     let lost = story.lost;
     if story.targets == 0 {
-        said.push("It hit nothing.".to_owned());
+        said.push("It hit nothing: nothing matched its selector at that moment.".to_owned());
     }
     if lost.total > 0 {
         said.push(format!("{} lost.", format::plural(u64::from(lost.total), word)));
     }
+    if story.nodes_hit > 0 && !story.is_operation && lost.total + lost.withdrawn == 0 {
+        said.push(format!("No {word} was lost."));
+    }
     if let Some(sentence) = course(story) {
         said.push(sentence);
     }
+    if let Some(halted) = story.halted {
+        said.push(format!("The rollout came to a halt after {halted}."));
+    }
     if lost.withdrawn > 0 {
         let what = format::plural(u64::from(lost.withdrawn), word);
-        said.push(format!("{what} more removed by a rollout or scaling before they were back."));
+        let they = if lost.withdrawn == 1 { "it was" } else { "they were" };
+        let more = if lost.total > 0 { " more" } else { "" };
+        said.push(format!("{what}{more} removed by a rollout or scaling before {they} back."));
     }
     said.extend(onset(story));
     said.join(" ")
@@ -56,18 +80,16 @@ fn course(story: &Story) -> Option<String> {
     let mut steps = Vec::new();
     let lost = story.lost;
     match story.detect.statistic(Statistic::Max) {
-        Measured::Value(nanos) if !story.is_operation => steps.push(format!("detected after {}", format::span(nanos))),
+        Measured::Value(_) if !story.is_operation => {
+            steps.push(format!("detected after {}", first_to_last(story.detect.values())));
+        }
         Measured::Never if !story.is_operation => {
             steps.push(format!("not noticed on {} of {} targets", story.detect.never(), story.detect.count()));
         }
         _ => {}
     }
-    let last = |stage: Stage| {
-        let reached = story.stages.iter().find(|times| times.stage == stage)?;
-        reached.total.values().last().copied()
-    };
-    if let Some(nanos) = last(Stage::Evicted) {
-        steps.push(format!("evicted after {}", format::span(nanos)));
+    if let Some(evicted) = story.stages.iter().find(|times| times.stage == Stage::Evicted) {
+        steps.push(format!("evicted after {}", first_to_last(evicted.total.values())));
     }
     if lost.in_place > 0 {
         steps.push(format!("restored in place {}/{}", lost.in_place, lost.total));
@@ -87,20 +109,35 @@ fn course(story: &Story) -> Option<String> {
     Some(sentence)
 }
 
+/// `51.4s`, or `41.4s to 51.4s` where it was not the same for all.
+fn first_to_last(sorted: &[u64]) -> String {
+    let show = |nanos: Option<&u64>| nanos.map_or_else(String::new, |nanos| format::span(*nanos));
+    let (first, last) = (show(sorted.first()), show(sorted.last()));
+    if first == last { last } else { format!("{first} to {last}") }
+}
+
 fn onset(story: &Story) -> Option<String> {
-    let onset = story.onset?.as_nanos();
+    let failed = format!("{} failed", format::plural(story.lost_requests, "request"));
+    let Some(onset) = story.onset.map(|span| span.as_nanos()) else {
+        return story.is_felt.then(|| format!("{failed} until the next entry or the end."));
+    };
+    if story.is_operation {
+        let when = if onset == 0 { "at once".to_owned() } else { format!("after {}", format::span(onset)) };
+        return Some(format!("{failed}, the first {when}."));
+    }
     let felt = match onset {
         0 => "Users felt it at once".to_owned(),
         _ => format!("Users felt it after {}", format::span(onset)),
     };
     Some(match story.detect.statistic(Statistic::Min) {
-        Measured::Value(detected) if detected > onset && !story.is_operation => {
-            format!("{felt}, {} before it was detected.", format::span(detected - onset))
+        Measured::Value(detected) if detected > onset => {
+            format!("{felt}, {} before it was detected: {failed}.", format::span(detected - onset))
         }
-        Measured::Value(detected) if !story.is_operation => {
-            format!("{felt}, {} after it was detected.", format::span(onset - detected))
+        Measured::Value(detected) if detected < onset => {
+            format!("{felt}, {} after it was detected: {failed}.", format::span(onset - detected))
         }
-        _ => format!("{felt}."),
+        Measured::Never => format!("{felt}, and it was never detected: {failed}."),
+        _ => format!("{felt}: {failed}."),
     })
 }
 

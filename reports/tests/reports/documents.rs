@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 use shakedown_chaos::expect::{Metric, Statistic};
+use shakedown_chaos::fault::Action;
+use shakedown_chaos::select::NodeSelection;
+use shakedown_engine::fact::FactKind;
+use shakedown_engine::ids::NodeId;
 use shakedown_reports::compare::{Comparison, Tendency};
-use shakedown_reports::terminal::style::Style;
+use shakedown_reports::measure::Distribution;
+use shakedown_reports::terminal::{render, style::Style};
 use shakedown_reports::{Existing, Run, csv, evaluate, html, json, plot, write_all};
 
-use crate::logbook::{Logbook, below, kill, partition};
+use crate::logbook::{Logbook, below, kill, ms, partition};
 
 const HOSTILE: &str = "</script><script>alert(1)</script>&\"'";
 
@@ -66,9 +71,15 @@ fn csv_rows_come_back_as_they_were_written() {
     let rows: Vec<::csv::StringRecord> = reader.records().map(|row| row.expect("each row is well formed")).collect();
     assert_eq!(rows.len(), run.facts.len());
     let down = rows.iter().find(|row| &row[3] == "HostDown").expect("the host went down");
-    assert_eq!(down.iter().collect::<Vec<_>>()[1..9], ["300.000000000", &down[2], "HostDown", "doe", "", "", "", ""]);
+    assert_eq!(
+        down.iter().collect::<Vec<_>>()[1..9],
+        ["300.000000000", &down[2], "HostDown", "doe", "", "", "", "kill node doe"]
+    );
     let created = rows.iter().filter(|row| &row[3] == "PodCreated").nth(6).expect("a replacement was created");
-    assert_eq!(&created[9], "pod frontend-6 is created to replace frontend-1");
+    assert_eq!((&created[8], &created[9]), ("kill node doe", "pod frontend-6 is created to replace frontend-1"));
+    let load = rows.iter().filter(|row| &row[3] == "Traffic").nth(1).expect("users made requests");
+    let amounts = ["300.000000000", "10504.000", "5252.000", "0.000", "5252.000"];
+    assert_eq!(load.iter().skip(10).take(5).collect::<Vec<_>>(), amounts, "amounts add up from the table alone");
 }
 
 #[test]
@@ -154,10 +165,118 @@ fn comparisons_pair_runs_of_the_same_seed() {
     other.orchestrator = "swarm".to_owned();
     let comparison = Comparison::new(&[first.clone(), other.clone()]);
     let row = comparison.rows.iter().find(|row| row.metric == Metric::DuplicateTime).expect("both measured it");
-    assert_eq!(row.cells[1].tendency(), Tendency::Worse);
-    assert_eq!(row.cells[1].difference_words(row.metric), "+42m25s, worse on 1 of 1");
+    assert_eq!(row.cells[1].tendency(), Tendency::Same, "one seed is no evidence");
+    assert_eq!(row.cells[1].difference_words(row.metric), "+42m25s");
     assert!(comparison.render(Style::Plain).contains("swarm"));
     other.seed = 8;
     let unpaired = Comparison::new(&[first, other]);
     assert!(unpaired.rows.iter().all(|row| row.cells[1].paired.is_none()), "no common seed, no difference");
+}
+
+/// Runs of two columns whose duplicates differ by what is given, seed by seed.
+fn columns_that_differ(by: &[i64]) -> Comparison {
+    let mut evaluations = Vec::new();
+    for (name, is_second) in [("a", false), ("b", true)] {
+        for (seed, difference) in by.iter().enumerate() {
+            let mut evaluation = evaluate(&kill().close("noise", ""));
+            (evaluation.orchestrator, evaluation.seed) = (name.to_owned(), seed as u64);
+            let value = 100_000_000_000 + if is_second { difference * 1_000_000_000 } else { 0 };
+            for of in evaluation.metrics.iter_mut().filter(|of| of.metric == Metric::DuplicateTime) {
+                of.samples = Distribution::single(value.unsigned_abs());
+            }
+            evaluations.push(evaluation);
+        }
+    }
+    Comparison::new(&evaluations)
+}
+
+#[test]
+fn nothing_is_called_better_that_may_be_chance() {
+    let cell = |by: &[i64]| {
+        let comparison = columns_that_differ(by);
+        let row = comparison.rows.into_iter().find(|row| row.metric == Metric::DuplicateTime);
+        row.expect("both measured it").cells.remove(1)
+    };
+    let said = |by| cell(by).difference_words(Metric::DuplicateTime);
+    assert_eq!(said(&[-5, -6, -4, -7, -5]), "-5s, better on 5/5");
+    assert_eq!(said(&[5, 6, 4, 7, 5]), "+5s, worse on 5/5");
+    assert_eq!(said(&[-5, -6, -4, -7]), "-6s, 4 lower, 0 higher of 4", "four coins agree in one of eight");
+    assert_eq!(said(&[-5, -6, -4, -7, 1]), "-5s, 4 lower, 1 higher of 5");
+    assert_eq!(said(&[0, 0, 0, 0, 0]), "no change");
+    let range = cell(&[-5, -6, -4, -7, 1]).range_words(Metric::DuplicateTime);
+    assert_eq!(range, "93s – 101s");
+    let many: Vec<i64> = (0..2000).map(|seed| if seed % 4 == 0 { 1 } else { -1 }).collect();
+    assert_eq!(cell(&many[..20]).tendency(), Tendency::Better, "15 of 20");
+}
+
+#[test]
+fn evicting_more_is_neither_better_nor_worse() {
+    let first = evaluate(&kill().close("a", ""));
+    let mut all = Vec::new();
+    for seed in 0..5 {
+        for (name, evictions) in [("a", 3), ("b", 4)] {
+            let mut evaluation = first.clone();
+            (evaluation.orchestrator, evaluation.seed) = (name.to_owned(), seed);
+            for of in evaluation.metrics.iter_mut().filter(|of| of.metric == Metric::Evictions) {
+                of.samples = Distribution::single(evictions);
+            }
+            all.push(evaluation);
+        }
+    }
+    let comparison = Comparison::new(&all);
+    let row = comparison.rows.iter().find(|row| row.metric == Metric::Evictions).expect("both measured it");
+    assert_eq!(row.cells[1].tendency(), Tendency::Same);
+    assert_eq!(row.cells[1].difference_words(row.metric), "+1, 0 lower, 5 higher of 5");
+}
+
+#[test]
+fn what_a_spreadsheet_might_run_is_quoted_and_comes_back_as_it_was() {
+    const FORMULA: &str = "=cmd|' /C \"calc\"'!A0, @SUM(1)";
+    let mut book = Logbook::new(&["john", "doe"], "frontend", 3);
+    book.start();
+    let kill = book.entry(ms(5_000), Action::Kill(NodeSelection::default()), FORMULA);
+    book.apply(kill, 1);
+    let mut bytes = Vec::new();
+    csv::write_facts(&book.close("formula", ""), &mut bytes).expect("a vector takes everything");
+    let text = String::from_utf8(bytes).expect("it is text");
+    assert!(!text.contains(",=cmd") && text.contains(",\"=cmd|' /C \"\"calc\"\"'!A0, @SUM(1)\","), "{text}");
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let last = reader.records().last().expect("there are rows").expect("it is well formed");
+    assert_eq!(&last[8], FORMULA);
+}
+
+#[test]
+fn long_names_and_labels_keep_within_the_screen() {
+    let name = "a-very-long-name-".repeat(8);
+    let mut book = Logbook::new(&["john", "doe"], &name, 3);
+    book.with_users();
+    book.start();
+    book.traffic(ms(3_000), ms(5_000), 500);
+    let kill = book.entry(ms(5_000), Action::Kill(NodeSelection::default()), &"very long label ".repeat(20));
+    book.apply(kill, 1);
+    let run = book.close("long", "");
+    let text = render(&run, &evaluate(&run), Style::Plain);
+    let can_be_broken = |line: &&str| line.split(' ').all(|word| word.len() < 60);
+    for line in text.lines().filter(can_be_broken) {
+        assert!(line.chars().count() <= shakedown_reports::terminal::WIDTH, "{line}");
+    }
+    let users = text.lines().find(|line| line.contains('…')).expect("the service's name is shortened");
+    assert!(users.chars().count() <= shakedown_reports::terminal::WIDTH, "{users}");
+}
+
+#[test]
+fn hostile_names_do_not_steer_the_terminal() {
+    let name = "\u{1b}[2J\u{1b}]0;owned\u{7}\rall fine\u{202e}";
+    let mut book = Logbook::new(&[name, "doe"], name, 3);
+    book.start();
+    let kill = book.entry(ms(5_000), Action::Kill(NodeSelection::default()), name);
+    let applied = book.apply(kill, 1);
+    book.fact(ms(5_000), applied, FactKind::HostDown { node: NodeId(0) });
+    book.notes.push(name.to_owned());
+    let run = book.close(name, name);
+    let text = render(&run, &evaluate(&run), Style::Plain);
+    let is_harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!text.contains(is_harmful), "{text:?}");
+    let compared = Comparison::new(&[evaluate(&run)]).render(Style::Plain);
+    assert!(!compared.contains(is_harmful), "{compared:?}");
 }

@@ -115,7 +115,7 @@ fn a_crash_that_is_restarted_in_place_is_restored_and_not_rescheduled() {
     let started = book.fact(ms(61_000), unready, started);
     book.fact(ms(63_000), started, FactKind::PodReady { pod: pods[1] });
     let run = book.close("crash", "");
-    check(&run, Metric::TimeToDetect, millis(400));
+    check(&run, Metric::TimeToDetect, millis(500));
     check(&run, Metric::TimeToReschedule, Measured::Nothing);
     check(&run, Metric::TimeToRecover, millis(3_000));
     check(&run, Metric::Restarts, Measured::Value(1));
@@ -181,6 +181,10 @@ fn a_bad_rollout_stalls_and_is_never_complete() {
     assert_eq!(rollout.totals.surge, 1);
     assert_eq!(rollout.totals.stalled.as_millis(), 899_990);
     assert_eq!(rollout.totals.halted, Some(ms(900_010)));
+    assert_eq!(evaluation.faults[0].halted.map(|span| span.as_millis()), Some(600_010));
+    let why: Vec<&str> = evaluation.faults[0].why.iter().rev().take(2).map(|line| line.text.as_str()).collect();
+    let told = ["the rollout of deployment frontend makes no progress", "a container of pod frontend-4 ends: crashed"];
+    assert_eq!(why, told, "a halt is explained by what failed first");
     assert_eq!(evaluation.faults[0].lost.total, 0, "crashing newcomers are not losses of serving replicas");
 }
 
@@ -194,4 +198,127 @@ fn a_broken_property_fails_a_run_without_expectations() {
     let evaluation = evaluate(&book.close("lost", ""));
     assert_eq!(evaluation.verdict, Verdict::Failed);
     assert_eq!(evaluation.reason, "at 1:30 frontend has replicas that nobody is working on");
+}
+
+#[test]
+fn failures_are_told_with_the_entry_after_which_they_began_and_only_when_somebody_feels_them() {
+    let mut book = kill();
+    // Between the restore at 1,500 s and this slice nothing failed; one request of 90,000 is nobody's experience.
+    book.traffic(ms(1_800_000), ms(1_800_000), 0);
+    let evaluation = evaluate(&book.close("two", ""));
+    assert_eq!(evaluation.faults[0].lost_requests, 5_252);
+    assert_eq!((evaluation.faults[1].onset, evaluation.faults[1].lost_requests), (None, 0));
+
+    let mut book = Logbook::new(&["john", "doe"], "frontend", 2);
+    book.with_users();
+    book.start();
+    book.traffic(ms(0), ms(3_000), 1000);
+    book.traffic(ms(3_000), ms(60_000), 0);
+    book.traffic(ms(60_000), ms(90_000), 500);
+    let late = book.entry(ms(80_000), Action::Restore(NodeSelection::default()), "restore");
+    book.timeline[late].at = ms(90_000);
+    book.apply(late, 1);
+    book.traffic(ms(90_000), ms(100_000), 500);
+    let evaluation = evaluate(&book.close("older", ""));
+    assert_eq!(evaluation.lost_before, 3_600_000, "three seconds of all and thirty of half of 200 a second");
+    assert_eq!((evaluation.faults[0].onset, evaluation.faults[0].is_felt), (None, true), "users suffered before it");
+    assert_eq!(evaluation.faults[0].lost_requests, 1_000);
+}
+
+#[test]
+fn nothing_is_claimed_where_nothing_was_measured() {
+    let mut book = Logbook::new(&[], "frontend", 0);
+    book.with_users();
+    let kill = book.entry(ms(5_000), Action::Kill(NodeSelection::default()), "kill nobody");
+    book.apply(kill, 0);
+    book.expect(Metric::LostRequests, Statistic::Max, Bound::Equals(Quantity(0)));
+    let rollout = FactKind::RolloutStarted { workload: SHOP, revision: RevisionId(1) };
+    book.fact(
+        ms(6_000),
+        shakedown_engine::fact::FactId::NONE,
+        FactKind::RevisionCreated { workload: SHOP, revision: RevisionId(0) },
+    );
+    book.fact(ms(6_000), shakedown_engine::fact::FactId::NONE, rollout);
+    let run = book.close("empty", "");
+    for metric in [Metric::Availability, Metric::LostRequests, Metric::NewRevisionShare, Metric::RolloutAvailability] {
+        check(&run, metric, Measured::Nothing);
+    }
+    let evaluation = evaluate(&run);
+    assert_eq!(evaluation.verdict, Verdict::Failed, "no request was lost, because none was made");
+    let text = shakedown_reports::terminal::render(&run, &evaluation, shakedown_reports::terminal::style::Style::Plain);
+    assert!(text.contains("It hit nothing") && !text.contains("100%") && !text.contains("NaN"), "{text}");
+    let page = shakedown_reports::html::render(&run, &evaluation).expect("it can be rendered");
+    assert!(!page.contains("NaN"));
+    shakedown_reports::plot::timeline_png(&run).expect("it can be drawn");
+}
+
+#[test]
+fn a_revision_is_told_with_its_workload() {
+    let run = bad_rollout().close("bad-rollout", "");
+    let mut bytes = Vec::new();
+    let mut run = run;
+    let kind = FactKind::RevisionScaled { revision: RevisionId(1), from: 0, to: 2 };
+    let last = run.facts.last().expect("it has facts").id.0;
+    let fact = shakedown_engine::fact::Fact {
+        id: shakedown_engine::fact::FactId(last + 1),
+        at: run.end,
+        cause: shakedown_engine::fact::FactId::NONE,
+        kind,
+    };
+    run.facts.push(fact);
+    shakedown_reports::csv::write_facts(&run, &mut bytes).expect("a vector takes everything");
+    let text = String::from_utf8(bytes).expect("it is text");
+    assert!(text.contains("frontend,,,revision 1 of frontend goes from 0 to 2 replicas"), "{text}");
+}
+
+#[test]
+fn convergence_is_not_believed_while_a_loss_is_unnoticed() {
+    let mut book = kill();
+    let again = book.entry(ms(1_700_000), Action::Kill(NodeSelection::default()), "kill node john");
+    let applied = book.apply(again, 1);
+    book.fact(ms(1_700_000), applied, FactKind::HostDown { node: NodeId(0) });
+    book.fact(ms(1_705_000), applied, FactKind::Converged);
+    assert_eq!(evaluate(&book.close("too early", "")).converged, None);
+    assert_eq!(evaluate(&kill().close("in time", "")).converged, Some(ms(1_560_000)));
+}
+
+#[test]
+fn the_story_of_a_replica_that_is_not_back_tells_how_far_it_came() {
+    let mut book = Logbook::new(&["john", "doe"], "frontend", 2);
+    book.start();
+    let kill = book.entry(ms(300_000), Action::Kill(NodeSelection::default()), "kill node doe");
+    let applied = book.apply(kill, 1);
+    let down = book.fact(ms(300_000), applied, FactKind::HostDown { node: NodeId(1) });
+    let unhealthy = FactKind::NodeUnhealthy { node: NodeId(1), last_heard: ms(299_000) };
+    let unhealthy = book.fact(ms(352_000), down, unhealthy);
+    book.fact(ms(352_400), unhealthy, FactKind::NodeEvicting { node: NodeId(1) });
+    book.duration = shakedown_engine::time::Span::from_secs(400);
+    let evaluation = evaluate(&book.close("cut short", ""));
+    let why: Vec<&str> = evaluation.faults[0].why.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(
+        why,
+        [
+            "kill node doe (1 target)",
+            "host doe stops",
+            "node doe is declared NotReady, last heard at 4:59",
+            "node doe is marked for eviction",
+            "the run ends and frontend-1 is not back",
+        ]
+    );
+}
+
+#[test]
+fn what_had_failed_and_healed_before_an_entry_does_not_hide_what_fails_after_it() {
+    let mut book = Logbook::new(&["john", "doe"], "frontend", 2);
+    book.with_users();
+    book.start();
+    book.traffic(ms(3_000), ms(60_000), 500);
+    let drain = book.entry(ms(90_000), Action::Restore(NodeSelection::default()), "restore");
+    book.apply(drain, 1);
+    // Well for half a minute before the entry and a moment after it, then not.
+    book.traffic(ms(60_000), ms(90_015), 0);
+    book.traffic(ms(90_015), ms(95_015), 200);
+    let evaluation = evaluate(&book.close("healed", ""));
+    assert_eq!(evaluation.faults[0].onset.map(|span| span.as_millis()), Some(15));
+    assert_eq!(evaluation.faults[0].lost_requests, 200);
 }

@@ -5,10 +5,11 @@ use shakedown_engine::labels::Labels;
 use shakedown_engine::model::{Bytes, HOSTNAME_LABEL, MilliCpu, NodeSpec, Resources, Taint, ZONE_LABEL};
 
 use super::{Checker, Part};
+use crate::compose::ROLE_LABEL;
 use crate::manifest::effect;
 use crate::problem::Mark;
 use crate::raw::{HostRaw, NetworkRaw, NodeRaw};
-use crate::text::{At, Node};
+use crate::text::{At, NAME, Node, is_name};
 
 /// Most nodes of a cluster: ten times what the largest published Kubernetes clusters have.
 const MAX_NODES: u32 = 100_000;
@@ -26,6 +27,14 @@ impl Checker<'_> {
                 self.nodes(node);
             }
             if let Some(from) = &cluster.host {
+                for bandwidth in [from.pull_bandwidth, from.registry_bandwidth].into_iter().flatten() {
+                    if bandwidth.value.0 == 0 {
+                        self.low
+                            .problems
+                            .error("E0204", bandwidth.mark, "nothing can be pulled with a bandwidth of 0")
+                            .expected("expected bytes a second above 0, such as `100M`");
+                    }
+                }
                 set_host(&mut host, from);
             }
             if let Some(from) = &cluster.network {
@@ -48,13 +57,15 @@ impl Checker<'_> {
         let total = u64::from(count) + self.low.catalog.nodes.len() as u64;
         if count == 0 || total > u64::from(MAX_NODES) {
             let mark = raw.count.map_or(node.mark, |count| count.mark);
-            self.low
-                .problems
-                .error("E0204", mark, format!("{total} nodes are not possible"))
-                .expected(format!("expected 1 to {MAX_NODES} nodes in all"));
+            let (message, expected) = match count {
+                0 => ("a group of 0 nodes is not possible".to_owned(), "expected at least 1".to_owned()),
+                _ => (format!("{total} nodes are not possible"), format!("expected at most {MAX_NODES} nodes in all")),
+            };
+            self.low.problems.error("E0204", mark, message).expected(expected);
             self.incomplete.nodes = true;
             return;
         }
+        self.sensible(raw);
         if count > 1 && !raw.name.value.contains("{n}") {
             self.low
                 .problems
@@ -68,6 +79,36 @@ impl Checker<'_> {
         for n in 1..=count {
             self.one(raw, n, &taints);
         }
+    }
+
+    /// A node without CPU or memory could not even run its own agent, and names are shown to people.
+    fn sensible(&mut self, raw: &NodeRaw) {
+        let amounts = [("cpu", raw.cpu.mark, raw.cpu.value.0), ("memory", raw.memory.mark, raw.memory.value.0)];
+        for (field, mark, amount) in amounts {
+            if amount == 0 {
+                self.low
+                    .problems
+                    .error("E0204", mark, format!("a node with `{field}: 0` is not possible"))
+                    .expected("expected an amount above 0");
+            }
+        }
+        let name = At { value: raw.name.value.replace("{n}", "1"), ..raw.name.clone() };
+        for name in [&name].into_iter().chain(&raw.zone).chain(&raw.zones) {
+            self.named(name);
+        }
+    }
+
+    /// Files that something cannot be called this.
+    pub(super) fn named(&mut self, name: &At<String>) -> bool {
+        let good = is_name(&name.value);
+        if !good {
+            self.low
+                .problems
+                .error("E0204", name.mark, format!("`{}` cannot be a name", name.value))
+                .expected(NAME)
+                .help("choose another name; free text belongs into `about` and `label`");
+        }
+        good
     }
 
     fn one(&mut self, raw: &NodeRaw, n: u32, taints: &[Taint]) {
@@ -88,7 +129,11 @@ impl Checker<'_> {
             ("kubernetes.io/os", "linux"),
             ("kubernetes.io/arch", "amd64"),
         ];
-        let labels = own.into_iter().chain(raw.labels.0.iter().map(|(key, value)| (&*key.value, &**value)));
+        // Roles are labels, too, as kubeadm gives them: constraints of Compose files select by these.
+        let roles = raw.roles.iter().flat_map(|roles| &roles.0);
+        let roles: Vec<String> = roles.map(|role| format!("{ROLE_LABEL}{}", role.value)).collect();
+        let own = own.into_iter().chain(roles.iter().map(|role| (role.as_str(), "")));
+        let labels = own.chain(raw.labels.0.iter().map(|(key, value)| (&*key.value, &**value)));
         let labels = Labels::new(self.pairs(labels));
         let mut allocatable = Resources::new(MilliCpu(raw.cpu.value.0), Bytes(raw.memory.value.0));
         allocatable.ephemeral = raw.disk.map_or(DISK, |disk| Bytes(disk.value.0));

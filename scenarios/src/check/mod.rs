@@ -74,6 +74,10 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
     let orchestrators = checker.orchestrators(&raw);
     let expectations = checker.expectations(&raw.expect, &orchestrators.names, &node);
     let seeds = checker.seeds(&raw);
+    if let Some(zero) = raw.converge_within.filter(|span| span.value.0.is_zero()) {
+        let problem = checker.low.problems.error("E0204", zero.mark, "nothing converges within no time");
+        problem.expected("expected a duration above 0, such as `10m`");
+    }
     std::mem::take(&mut checker.low.unmodelled).report(checker.low.problems);
 
     let experiment = Experiment {
@@ -100,7 +104,9 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
 /// The file's name without folders and ending.
 fn title(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    last.strip_suffix(".yaml").or_else(|| last.strip_suffix(".yml")).unwrap_or(last).to_owned()
+    let bare = last.strip_suffix(".yaml").or_else(|| last.strip_suffix(".yml")).unwrap_or(last);
+    // It heads every report, and a file can be called anything.
+    bare.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Files another version of the format than this program reads.

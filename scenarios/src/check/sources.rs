@@ -40,7 +40,7 @@ pub(crate) fn scenario(name: &str, files: &dyn Files, problems: &mut Problems) -
     }
     let document = documents.pop()?;
     if is_compose(&document) {
-        compose(document.mark, problems);
+        misplaced_compose(document.mark, problems);
         return None;
     }
     if !super::is_mapping(&document) {
@@ -53,12 +53,12 @@ pub(crate) fn scenario(name: &str, files: &dyn Files, problems: &mut Problems) -
     Some(document)
 }
 
-/// Says that Compose files are not loaded yet.
-pub(crate) fn compose(mark: Mark, problems: &mut Problems) {
+/// Says that a Compose file stands where something else belongs.
+pub(crate) fn misplaced_compose(mark: Mark, problems: &mut Problems) {
     problems
-        .error("E0506", mark, "this is a Compose file, and Compose files are not loaded yet")
-        .expected("expected a Kubernetes manifest or an inline `deployment`")
-        .help("write the services as `workloads: [{ deployment: { name: ..., image: ... } }]` for now");
+        .error("E0506", mark, "this is a Compose file, which says what runs, but not where and what happens")
+        .expected("expected a scenario, or a Kubernetes manifest under `manifest`")
+        .help("write a scenario with `workloads: [{ compose: FILE }]`, or look at this file with `shakedown check`");
 }
 
 /// True for an object of the Kubernetes API.

@@ -12,6 +12,9 @@ use crate::text::At;
 /// Clients that say nothing give up after this: curl and many libraries would wait longer, users would not.
 const TIMEOUT: Span = Span::from_secs(5);
 
+/// More retries than any client library makes by itself; each one costs the model a round.
+const MAX_RETRIES: u32 = 100;
+
 impl Checker<'_> {
     /// Lowers all traffic.
     pub(super) fn traffic(&mut self, raw: &[At<TrafficRaw>], duration: Span) -> Table<TrafficId, Traffic> {
@@ -30,6 +33,12 @@ impl Checker<'_> {
                 .problems
                 .error("E0204", raw.rate.mark, "a rate of 0 asks for nothing")
                 .expected("expected a rate above 0, such as `200/s`");
+        }
+        if let Some(retries) = raw.retries.filter(|retries| retries.value > MAX_RETRIES) {
+            self.low
+                .problems
+                .error("E0204", retries.mark, format!("{} retries are not possible", retries.value))
+                .expected(format!("expected at most {MAX_RETRIES}"));
         }
         let to = self.known_service(&raw.to);
         let from = self.clients(raw.from.as_ref());

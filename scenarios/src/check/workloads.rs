@@ -8,15 +8,13 @@ use shakedown_engine::model::{
 };
 use shakedown_engine::time::Span;
 
-use super::sources::{compose, documents, is_compose};
+use super::sources::{documents, is_compose, misplaced_compose};
 use super::{Checker, Part, unreadable};
+use crate::compose;
 use crate::manifest::{DEFAULT_IMAGE_SIZE, Lowered, image_name, pull_policy};
 use crate::problem::Mark;
 use crate::raw::{DeploymentRaw, ProbeRaw, ServiceRaw, WorkloadRaw};
-use crate::text::{At, relative};
-
-/// Most replicas of one workload: what the largest published clusters run in all.
-const MAX_REPLICAS: u32 = 300_000;
+use crate::text::{At, IMAGE, is_image, relative};
 
 impl Checker<'_> {
     /// Lowers all workloads and the services of the scenario itself.
@@ -45,20 +43,36 @@ impl Checker<'_> {
             self.low
                 .problems
                 .error("E0207", entry.mark, "an entry of `workloads` has exactly one source")
-                .expected("expected one of `manifest`, `deployment`")
+                .expected("expected one of `manifest`, `compose`, `deployment`")
                 .help("write one entry for each");
             self.incomplete.workloads = true;
             return;
         }
         if let Some(composed) = composed {
-            compose(composed.mark, self.low.problems);
-            self.incomplete.workloads = true;
+            self.compose(composed, file);
         }
         if let Some(manifest) = manifest {
             self.manifest(manifest, file);
         }
         if let Some(deployment) = deployment {
             self.deployment(&deployment.value, deployment.mark);
+        }
+    }
+
+    /// Lowers a Compose file that is named in `file`.
+    fn compose(&mut self, named: &At<String>, file: &str) {
+        let before = self.low.problems.errors();
+        let path = relative(file, &named.value);
+        match self.files.read(&path) {
+            Err(error) => unreadable(self.low.problems, named, &error),
+            Ok(_) => {
+                if let Some(found) = documents(&path, self.files, self.low.problems) {
+                    compose::lower(&found, &mut self.low);
+                }
+            }
+        }
+        if self.low.problems.errors() > before {
+            self.incomplete.workloads = true;
         }
     }
 
@@ -80,7 +94,7 @@ impl Checker<'_> {
         }
         let found = documents(&path, self.files, self.low.problems)?;
         if let Some(document) = found.iter().find(|document| is_compose(document)) {
-            compose(document.mark, self.low.problems);
+            misplaced_compose(document.mark, self.low.problems);
             return None;
         }
         Some(self.low.documents(&found))
@@ -88,17 +102,15 @@ impl Checker<'_> {
 
     fn deployment(&mut self, raw: &DeploymentRaw, mark: Mark) {
         let name = &raw.name.value;
+        if !(self.named(&raw.name) & self.image_named(&raw.image)) {
+            self.incomplete.workloads = true;
+            return;
+        }
         if !self.low.first("Deployment", "default", name, raw.name.mark) {
             return;
         }
         let replicas = raw.replicas.map_or(1, |replicas| replicas.value);
-        if replicas > MAX_REPLICAS {
-            let at = raw.replicas.map_or(mark, |replicas| replicas.mark);
-            self.low
-                .problems
-                .error("E0204", at, format!("{replicas} replicas are not possible"))
-                .expected(format!("expected at most {MAX_REPLICAS}"));
-        }
+        self.low.bounded(replicas, raw.replicas.map_or(mark, |replicas| replicas.mark));
         let Some(template) = self.small_template(raw) else {
             self.incomplete.workloads = true;
             return;
@@ -132,6 +144,18 @@ impl Checker<'_> {
             };
             self.low.catalog.services.push(service);
         }
+    }
+
+    /// Files that no image can be called this.
+    pub(super) fn image_named(&mut self, image: &At<String>) -> bool {
+        let good = is_image(&image.value);
+        if !good {
+            self.low
+                .problems
+                .error("E0204", image.mark, format!("`{}` cannot be the name of an image", image.value))
+                .expected(IMAGE);
+        }
+        good
     }
 
     fn small_template(&mut self, raw: &DeploymentRaw) -> Option<TemplateId> {
@@ -198,7 +222,7 @@ impl Checker<'_> {
             self.incomplete.workloads = true;
             return;
         }
-        if !self.low.first("Service", "default", &raw.name.value, raw.name.mark) {
+        if !self.named(&raw.name) || !self.low.first("Service", "default", &raw.name.value, raw.name.mark) {
             return;
         }
         if raw.workload.is_some() != raw.selects.0.is_empty() {

@@ -12,6 +12,7 @@ use shakedown_engine::model::{
 use shakedown_engine::time::Span;
 
 use super::{Lowering, place};
+use crate::problem::{Draft, Mark};
 use crate::text::Node;
 
 /// A selector that nothing matches.
@@ -86,6 +87,7 @@ pub(super) fn affinity(
             out.node_required.push(node_term(term, lowering, node)?);
         }
         for one in nodes.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
+            weight(one.weight, lowering, node)?;
             let item = node_term(&one.preference, lowering, node)?;
             out.node_preferred.push(Weighted { weight: one.weight, item });
         }
@@ -97,6 +99,7 @@ pub(super) fn affinity(
     };
     let preferred = |terms: Option<Vec<core::WeightedPodAffinityTerm>>, lowering: &mut Lowering<'_>| {
         let weighted = |one: &core::WeightedPodAffinityTerm, lowering: &mut Lowering<'_>| {
+            weight(one.weight, lowering, node)?;
             let item = pod_term(&one.pod_affinity_term, namespace, lowering, node)?;
             Some(Weighted { weight: one.weight, item })
         };
@@ -107,6 +110,21 @@ pub(super) fn affinity(
     out.pod_preferred = preferred(near.preferred_during_scheduling_ignored_during_execution, lowering)?;
     out.anti_preferred = preferred(far.preferred_during_scheduling_ignored_during_execution, lowering)?;
     Some(out)
+}
+
+/// What the API server would refuse.
+fn refuse<'p>(lowering: &'p mut Lowering<'_>, mark: Mark, message: &str) -> Draft<'p> {
+    lowering.problems.error("E0505", mark, message)
+}
+
+/// Weights are from 1 to 100. Source: kubernetes/kubernetes:pkg/apis/core/validation/validation.go.
+fn weight(weight: i32, lowering: &mut Lowering<'_>, node: &Node) -> Option<()> {
+    if !(1..=100).contains(&weight) {
+        let mark = place(node, &["spec", "affinity"]);
+        refuse(lowering, mark, &format!("a weight of {weight} is not possible")).expected("expected 1 to 100");
+        return None;
+    }
+    Some(())
 }
 
 fn node_term(from: &core::NodeSelectorTerm, lowering: &mut Lowering<'_>, node: &Node) -> Option<NodeTerm> {
@@ -146,6 +164,11 @@ fn pod_term(
     node: &Node,
 ) -> Option<PodTerm> {
     let mark = place(node, &["spec", "affinity"]);
+    if from.topology_key.is_empty() {
+        refuse(lowering, mark, "a pod affinity term without `topologyKey` is not possible")
+            .expected("expected a label of nodes, such as `kubernetes.io/hostname`");
+        return None;
+    }
     if from.match_label_keys.is_some() || from.mismatch_label_keys.is_some() {
         let why = "terms are not narrowed by the pod's own label values";
         lowering.unmodelled.field("affinity.matchLabelKeys", why, mark);
@@ -180,6 +203,18 @@ pub(super) fn spread(
         let mark = place(node, &["spec", "topologySpreadConstraints"]);
         lowering.unmodelled.field("topologySpreadConstraints.matchLabelKeys", why, mark);
     }
+    let fields = ["spec", "topologySpreadConstraints"];
+    let wrong = match from.when_unsatisfiable.as_str() {
+        "DoNotSchedule" | "ScheduleAnyway" if from.max_skew < 1 => Some(format!("a `maxSkew` of {}", from.max_skew)),
+        "DoNotSchedule" | "ScheduleAnyway" if from.topology_key.is_empty() => Some("an empty `topologyKey`".to_owned()),
+        "DoNotSchedule" | "ScheduleAnyway" => None,
+        other => Some(format!("`whenUnsatisfiable: {other}`")),
+    };
+    if let Some(wrong) = wrong {
+        refuse(lowering, place(node, &fields), &format!("{wrong} is not possible in a spread constraint"))
+            .expected("expected `maxSkew` from 1, a `topologyKey`, and `DoNotSchedule` or `ScheduleAnyway`");
+        return None;
+    }
     Some(SpreadConstraint {
         max_skew: from.max_skew,
         topology_key: lowering.catalog.names.intern(&from.topology_key),
@@ -210,10 +245,19 @@ pub(super) fn toleration(from: &core::Toleration, lowering: &mut Lowering<'_>, n
             }
         },
     };
-    let exists = from.operator.as_deref() == Some("Exists");
+    let operator = from.operator.as_deref().filter(|word| !word.is_empty()).unwrap_or("Equal");
+    let exists = operator == "Exists";
+    let key = from.key.as_deref().filter(|key| !key.is_empty());
+    // Source: kubernetes/kubernetes:pkg/apis/core/validation/validation.go, `ValidateTolerations`.
+    if !(exists || operator == "Equal" && key.is_some()) {
+        let what = if operator == "Equal" { "a toleration without `key`".to_owned() } else { format!("`{operator}`") };
+        refuse(lowering, place(node, &["spec", "tolerations"]), &format!("{what} is not possible here"))
+            .expected("expected a `key` with `operator: Equal`, or `operator: Exists`");
+        return None;
+    }
     let names = &mut lowering.catalog.names;
     Some(Toleration {
-        key: from.key.as_deref().filter(|key| !key.is_empty()).map(|key| names.intern(key)),
+        key: key.map(|key| names.intern(key)),
         value: if exists { None } else { Some(names.intern(from.value.as_deref().unwrap_or_default())) },
         effect,
         // Zero and negative values evict at once.

@@ -9,7 +9,7 @@ use shakedown_engine::time::Span;
 
 use super::{DEFAULT_IMAGE_SIZE, Lowering, place};
 use crate::problem::Mark;
-use crate::text::{Node, Scale, parse_quantity};
+use crate::text::{IMAGE, MAX_BYTES, MAX_MILLI_CPU, Node, Scale, is_image, parse_quantity};
 
 /// A container and what scoring needs to know of it.
 pub(super) struct Lowered {
@@ -32,6 +32,12 @@ impl Lowering<'_> {
                 .expected("expected a field `image`");
             return None;
         };
+        if !is_image(image) {
+            self.problems
+                .error("E0505", place(node, &["image"]), format!("`{image}` cannot be the name of an image"))
+                .expected(IMAGE);
+            return None;
+        }
         let resources = from.resources.clone().unwrap_or_default();
         let limits = resources.limits.unwrap_or_default();
         let mut requests = limits.clone();
@@ -45,7 +51,9 @@ impl Lowering<'_> {
         };
         let lowered = self.resources(&requests, &quantity_place);
         let ceiling = self.resources(&limits, &|name| place(node, &["resources", "limits", name]));
-        self.above_limit((&lowered, &ceiling), &limits, node);
+        if self.problems.errors() == wrong_before {
+            self.above_limit((&lowered, &ceiling), &limits, node);
+        }
         if self.problems.errors() > wrong_before {
             return None;
         }
@@ -81,11 +89,15 @@ impl Lowering<'_> {
         let mut out = Resources::default();
         for (name, quantity) in from {
             let scale = if name == "cpu" { Scale::Milli } else { Scale::Unit };
-            let Some(amount) = parse_quantity(&quantity.0, scale) else {
+            let most = if name == "cpu" { MAX_MILLI_CPU } else { MAX_BYTES };
+            let Some(amount) = parse_quantity(&quantity.0, scale).filter(|&amount| amount <= most) else {
                 self.problems
-                    .error("E0502", at(name), format!("`{}` is not a valid quantity of `{name}`", quantity.0))
+                    .error("E0502", at(name), format!("`{}` is not a possible quantity of `{name}`", quantity.0))
                     .expected("expected a number with an optional suffix: `250m`, `0.5`, `64Mi`, `1Gi`, `500M`")
-                    .help("suffixes are n u m k M G T P E and Ki Mi Gi Ti Pi Ei; quantities are not negative");
+                    .help(
+                        "suffixes are n u m k M G T P E and Ki Mi Gi Ti Pi Ei; quantities are not negative, and at most \
+                         1000000 cores or 1Pi here",
+                    );
                 continue;
             };
             match name.as_str() {

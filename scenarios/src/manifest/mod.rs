@@ -34,13 +34,28 @@ pub(crate) struct Lowering<'a> {
     pub(crate) unmodelled: Unmodelled,
     /// Values of priority classes.
     priorities: BTreeMap<String, i32>,
+    /// Priority of pods that name no class.
+    default_priority: i32,
     /// Objects so far: kind, namespace, name.
     seen: BTreeMap<(String, String, String), Mark>,
     /// Where each workload was declared.
     pub(crate) declared: BTreeMap<WorkloadId, Mark>,
 }
 
+/// Most replicas of one workload: what the largest published clusters run in all.
+const MAX_REPLICAS: u32 = 300_000;
+
 impl<'a> Lowering<'a> {
+    /// Files that so many replicas are too many.
+    pub(crate) fn bounded(&mut self, replicas: u32, mark: Mark) -> bool {
+        if replicas > MAX_REPLICAS {
+            self.problems
+                .error("E0204", mark, format!("{replicas} replicas are not possible"))
+                .expected(format!("expected at most {MAX_REPLICAS}"));
+        }
+        replicas <= MAX_REPLICAS
+    }
+
     /// Nothing lowered yet.
     pub(crate) fn new(catalog: &'a mut Catalog, problems: &'a mut Problems) -> Self {
         // Source: kubernetes/kubernetes:pkg/apis/scheduling/types.go.
@@ -51,6 +66,7 @@ impl<'a> Lowering<'a> {
             problems,
             unmodelled: Unmodelled::default(),
             priorities,
+            default_priority: 0,
             seen: BTreeMap::new(),
             declared: BTreeMap::new(),
         }
@@ -65,7 +81,11 @@ impl<'a> Lowering<'a> {
                 self.problems
                     .error("E0308", mark, format!("the {kind} `{name}` is declared twice"))
                     .expected(format!("already declared at {other}"))
-                    .help("rename one of them, or put them into different namespaces");
+                    .help(if namespace.is_empty() {
+                        "rename one of them"
+                    } else {
+                        "rename one of them, or put them into different namespaces"
+                    });
                 false
             }
             None => {

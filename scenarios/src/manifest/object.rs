@@ -14,7 +14,7 @@ use shakedown_engine::time::Span;
 
 use super::{Lowering, affinity, de, kinds, parse_amount, place};
 use crate::problem::Mark;
-use crate::text::{Node, Value};
+use crate::text::{NAME, Node, Value, is_name};
 
 /// What came of a file.
 #[derive(Clone, Debug, Default)]
@@ -116,6 +116,9 @@ impl Lowering<'_> {
     fn priority_class(&mut self, node: &Node) {
         let Some(class) = self.read::<PriorityClass>(node) else { return };
         if let (Some(name), Some(value)) = (class.metadata.name, class.value) {
+            if class.global_default == Some(true) {
+                self.default_priority = value;
+            }
             self.priorities.insert(name, value);
         }
     }
@@ -181,7 +184,10 @@ impl Lowering<'_> {
             called: "ReplicationController",
             replicas: spec.replicas,
             // Without a selector it is that of the template's labels.
-            selector: LabelSelector { match_labels: spec.selector.or(own), ..LabelSelector::default() },
+            selector: LabelSelector {
+                match_labels: spec.selector.filter(|labels| !labels.is_empty()).or(own),
+                ..LabelSelector::default()
+            },
             min_ready: Span::from_secs(u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0)),
             strategy: Strategy::Default,
         };
@@ -207,6 +213,17 @@ impl Lowering<'_> {
         let pod_node = node.get("spec").and_then(|spec| spec.get("template"))?;
         let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
         let spec = template.spec.clone().unwrap_or_default();
+        if let Some(other) = spec.restart_policy.as_deref().filter(|&policy| policy != "Always" && !policy.is_empty()) {
+            self.problems
+                .error(
+                    "E0505",
+                    place(pod_node, &["spec", "restartPolicy"]),
+                    format!("pods of a {} cannot have `restartPolicy: {other}`", what.called),
+                )
+                .expected("expected `Always`")
+                .help("remove the field; the API server refuses this, too");
+            return None;
+        }
         let template = self.template(&namespace, labels, &spec, pod_node)?;
         let selector = affinity::selector(&what.selector, self, node)?;
         let matches = selector.matches(&self.catalog.templates[template].labels, &self.catalog.names);
@@ -228,7 +245,7 @@ impl Lowering<'_> {
                 .expected("expected a whole number from 0");
             return None;
         };
-        if !fresh {
+        if !self.bounded(replicas, place(node, &["spec", "replicas"])) || !fresh {
             return None;
         }
         let spec = WorkloadSpec {
@@ -298,7 +315,17 @@ impl Lowering<'_> {
                 .error("E0503", place(node, &["metadata"]), "this object has no name")
                 .expected("expected `metadata.name`");
         }
-        name.map(|name| (namespace, name))
+        let name = name?;
+        for (field, text) in [("name", &name), ("namespace", &namespace)] {
+            if !is_name(text) {
+                self.problems
+                    .error("E0505", place(node, &["metadata", field]), format!("`{text}` cannot be a name"))
+                    .expected(NAME)
+                    .help("choose another name: the API server refuses this one, too");
+                return None;
+            }
+        }
+        Some((namespace, name))
     }
 
     fn amount(&mut self, node: &Node, field: &str, value: Option<&IntOrString>) -> Amount {
@@ -308,14 +335,21 @@ impl Lowering<'_> {
             Some(IntOrString::Int(n)) => u32::try_from(*n).ok().map(Amount::Count),
             Some(IntOrString::String(text)) => parse_amount(text).filter(|a| matches!(a, Amount::Percent(_))),
         };
+        // Source: kubernetes/kubernetes:pkg/apis/apps/validation/validation.go, `IsNotMoreThan100Percent`.
+        let parsed = match parsed {
+            Some(Amount::Percent(p)) if p > 100 && field == "maxUnavailable" => None,
+            // No surge is larger than this one, and products of it stay small.
+            Some(Amount::Percent(p)) => Some(Amount::Percent(p.min(10_000))),
+            other => other,
+        };
         parsed.unwrap_or_else(|| {
             self.problems
                 .error(
                     "E0505",
                     place(node, &["spec", "strategy", "rollingUpdate", field]),
-                    format!("`{field}` is neither a number nor a percentage"),
+                    format!("this is not a value of `{field}`"),
                 )
-                .expected("expected a whole number such as `1`, or a percentage such as `25%`");
+                .expected("expected a whole number such as `1`, or a percentage such as `25%`, for `maxUnavailable` at most `100%`");
             Amount::Percent(25)
         })
     }

@@ -25,7 +25,7 @@ impl Unmodelled {
     }
 
     /// A field that would matter.
-    pub(super) fn field(&mut self, path: &str, why: &str, mark: Mark) {
+    pub(crate) fn field(&mut self, path: &str, why: &str, mark: Mark) {
         self.fields.entry(path.to_owned()).or_insert_with(|| (mark, 0, why.to_owned())).1 += 1;
     }
 

@@ -9,7 +9,7 @@ shape! {
     WorkloadRaw, "an entry of `workloads`", "E0201", {
         /// A file of Kubernetes objects, used as it is.
         manifest: Option<At<String>>,
-        /// A Compose file (recognised, not loaded yet).
+        /// A Compose file: each of its services becomes a deployment.
         compose: Option<At<String>>,
         /// A deployment in few words.
         deployment: Option<At<DeploymentRaw>>,

@@ -127,8 +127,17 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 impl Decode for String {
     fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
         let text = node.scalar().map(ToOwned::to_owned);
-        if text.is_none() {
-            wrong_type(node, "a text", problems);
+        match &text {
+            None => wrong_type(node, "a text", problems),
+            // It would reach the terminal of whoever reads the report.
+            Some(text) if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') => {
+                problems
+                    .error("E0204", node.mark, "this text has control characters")
+                    .expected("expected letters, digits and punctuation")
+                    .help("remove escapes such as `\\e` and `\\0`");
+                return None;
+            }
+            Some(_) => {}
         }
         text
     }
@@ -195,7 +204,7 @@ macro_rules! shape {
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, schemars::JsonSchema)]
-        #[schemars(deny_unknown_fields)]
+        #[schemars(deny_unknown_fields, transform = $name::relax)]
         pub(crate) struct $name {
             $($(#[$field_doc])* pub(crate) $field: $ty,)*
         }
@@ -203,6 +212,21 @@ macro_rules! shape {
         impl $name {
             /// Names of all fields.
             pub(crate) const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            /// Takes fields that may be left out from the required ones of the schema: lists, and not only options.
+            fn relax(schema: &mut schemars::Schema) {
+                let optional = [$((
+                    stringify!($field).trim_start_matches("r#"),
+                    <$ty as crate::text::Decode>::absent().is_some(),
+                )),*];
+                let needed = |name: &serde_json::Value| !optional.iter().any(|(field, free)| *free && name == field);
+                if let Some(required) = schema.get_mut("required").and_then(serde_json::Value::as_array_mut) {
+                    required.retain(needed);
+                    if required.is_empty() {
+                        schema.remove("required");
+                    }
+                }
+            }
         }
 
         impl crate::text::Decode for $name {

@@ -4,6 +4,7 @@
 
 mod decode;
 mod file;
+mod name;
 mod node;
 mod suggest;
 mod units;
@@ -12,7 +13,11 @@ mod yaml;
 pub(crate) use decode::{At, Decode, Named, shape, text_schema, wrong_type};
 pub use file::{Disk, Files, MAX_FILE_BYTES, ReadError};
 pub(crate) use file::{Overlay, read, relative};
+pub(crate) use name::{IMAGE, NAME, is_image, is_name};
 pub(crate) use node::{Key, Node, Value};
-pub(crate) use suggest::suggestion;
-pub(crate) use units::{Cores, Dur, Percent, Permille, Ppm, Rate, Scale, Size, parse_ppm, parse_quantity, parse_span};
+pub use suggest::suggestion;
+pub(crate) use units::{
+    Cores, Dur, MAX_BYTES, MAX_MILLI_CPU, Percent, Permille, Ppm, Rate, Scale, Size, parse_ppm, parse_quantity,
+    parse_span,
+};
 pub(crate) use yaml::parse;

@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest known word.
 
 /// Help for an unknown word: the nearest known one, or the known ones when they are few. `None` when none is known.
-pub(crate) fn suggestion<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub fn suggestion<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
     known.dedup();

@@ -136,6 +136,12 @@ pub(crate) fn parse_ppm(text: &str) -> Option<u64> {
     parse_percent(text, 6)
 }
 
+/// Most CPU of anything, in thousandths: a thousand times the largest machines, and small enough that a hundred thousand
+/// nodes of it can be added up.
+pub(crate) const MAX_MILLI_CPU: i64 = 1_000_000_000;
+/// Most bytes of anything: 1 PiB. Percentages of it still fit an `i64`.
+pub(crate) const MAX_BYTES: i64 = 1 << 50;
+
 macro_rules! units {
     ($($(#[$doc:meta])* $name:ident($inner:ty), $expected:literal, $pattern:literal, $parse:expr;)+) => {$(
         $(#[$doc])*
@@ -167,9 +173,9 @@ units! {
     /// A length of time.
     Dur(Span), "a duration such as `90s`, `1m30s` or `250ms`", "^(0|([0-9.]+(ns|us|µs|ms|s|m|min|h|d))+)$", parse_span;
     /// CPU in thousandths of a core.
-    Cores(i64), "CPU such as `2`, `0.5` or `250m`", "^[0-9.]+m?$", |text| parse_quantity(text, Scale::Milli);
+    Cores(i64), "CPU such as `2`, `0.5` or `250m`, at most `1000000`", "^[0-9.]+m?$", |text| parse_quantity(text, Scale::Milli).filter(|&milli| milli <= MAX_MILLI_CPU);
     /// Bytes.
-    Size(i64), "bytes such as `512Mi`, `16Gi` or `40M`", "^[0-9.]+([kMGTPE]|[KMGTPE]i)?$", |text| parse_quantity(text, Scale::Unit);
+    Size(i64), "bytes such as `512Mi`, `16Gi` or `40M`, at most `1Pi`", "^[0-9.]+([kMGTPE]|[KMGTPE]i)?$", |text| parse_quantity(text, Scale::Unit).filter(|&bytes| bytes <= MAX_BYTES);
     /// Whole percent, at most 100.
     Percent(u32), "a whole percentage such as `30%`", "^[0-9]+%$", |text| parse_percent(text, 2).and_then(|v| u32::try_from(v).ok()).filter(|&v| v <= 100);
     /// Thousandths, at most 1000.

@@ -145,7 +145,11 @@ impl Checker<'_> {
     fn on_workload(&mut self, raw: &EntryRaw, history: &mut History) -> Option<Action> {
         if let Some(scale) = &raw.scale {
             let workload = self.operable(&scale.value.workload, Operation::Scale)?;
-            return Some(Action::Scale { workload, replicas: scale.value.replicas.value });
+            let replicas = scale.value.replicas;
+            return self
+                .low
+                .bounded(replicas.value, replicas.mark)
+                .then_some(Action::Scale { workload, replicas: replicas.value });
         }
         if let Some(deploy) = &raw.deploy {
             return self.deploy(&deploy.value, deploy.mark, history);
@@ -198,6 +202,9 @@ impl Checker<'_> {
             }
         };
         for (container, image) in given {
+            if !self.image_named(image) {
+                return None;
+            }
             let index = self.container_index(&next, container, image)?;
             let name = image_name(&image.value);
             next.containers[index].pull = pull_policy(None, &name);

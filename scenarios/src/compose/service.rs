@@ -1,0 +1,228 @@
+//! One service of a Compose file: into a pod template, a deployment and perhaps a service of its name.
+//!
+//! Start at [`Reader::service`].
+
+use shakedown_engine::ids::{ServiceId, TemplateId, WorkloadId};
+use shakedown_engine::labels::{Labels, Selector};
+use shakedown_engine::model::{
+    Bytes, Container, HostPort, MilliCpu, PodTemplate, PullPolicy, Resources, ServiceSpec, WorkloadKind, WorkloadSpec,
+};
+use shakedown_engine::time::Span;
+
+use super::amounts::{DURATION, Form};
+use super::{Reader, keys};
+use crate::manifest::{DEFAULT_IMAGE_SIZE, image_name};
+use crate::text::{Decode, IMAGE, Key, Node, Value, is_image, wrong_type};
+
+/// The label by which the replicas of a service are known. Source: docker/compose:pkg/api/labels.go.
+const SERVICE_LABEL: &str = "com.docker.compose.service";
+/// CPU and memory that scoring assumes when none is reserved. Source:
+/// kubernetes/kubernetes:pkg/scheduler/util/pod_resources.go.
+const SCORE: (MilliCpu, Bytes) = (MilliCpu(100), Bytes(200 << 20));
+
+impl Reader<'_, '_> {
+    /// Lowers a service; `asked` when another one depends on it. `None`, with a problem filed, when it is broken.
+    pub(super) fn service(
+        &mut self,
+        key: &Key,
+        node: &Node,
+        asked: bool,
+    ) -> Option<(WorkloadId, Option<ServiceId>)> {
+        let before = self.low.problems.errors();
+        if !self.keys(node, &keys::SERVICE) {
+            return None;
+        }
+        let deploy = self.part(node, "deploy", &keys::DEPLOY);
+        self.dependencies_of(node);
+        let ports = self.ports(node);
+        let headless = deploy.and_then(|deploy| self.word(deploy, "endpoint_mode", &["vip", "dnsrr"])) == Some("dnsrr");
+        let names = &mut self.low.catalog.names;
+        let selector = Selector::equals([(names.intern(SERVICE_LABEL), names.intern(&key.text))]);
+        let replicas = self.replicas(node, deploy);
+        let strategy = self.strategy(deploy);
+        let reached = asked || ports.is_some();
+        let template = self.template(key, (node, deploy), &selector, ports.unwrap_or_default());
+        if self.low.problems.errors() > before || !self.low.first("Deployment", "default", &key.text, key.mark) {
+            return None;
+        }
+        let names = &mut self.low.catalog.names;
+        let (name, namespace) = (names.intern(&key.text), names.intern("default"));
+        let spec = WorkloadSpec {
+            name,
+            namespace,
+            kind: WorkloadKind::Deployment,
+            replicas,
+            template: template?,
+            selector: selector.clone(),
+            strategy,
+            min_ready: Span::ZERO,
+            progress_deadline: None,
+            history_limit: None,
+            paused: false,
+            at_start: true,
+        };
+        let workload = self.low.declare(spec, key.mark);
+        let service = (reached && self.low.first("Service", "default", &key.text, key.mark)).then(|| {
+            let selector = Some(selector);
+            self.low.catalog.services.push(ServiceSpec { name, namespace, selector, headless, publish_not_ready: false })
+        });
+        Some((workload, service))
+    }
+
+    fn template(
+        &mut self,
+        key: &Key,
+        (node, deploy): (&Node, Option<&Node>),
+        own: &Selector,
+        host_ports: Vec<HostPort>,
+    ) -> Option<TemplateId> {
+        const FORM: Form<Span> = DURATION;
+        let share = self.share(node, deploy);
+        let (affinity, spread) = self.placement(deploy, own);
+        let labels = self.labels(node, &key.text);
+        let restart = self.restart(node, deploy);
+        let grace = self.amount(node, "stop_grace_period", &FORM);
+        let probes = self.health(node);
+        let pull = self.pull(node);
+        let image = image_name(&self.image(key, node)?);
+        let requests = Resources::new(share.cpu.unwrap_or_default(), share.memory.unwrap_or_default());
+        let catalog = &mut self.low.catalog;
+        let container = Container {
+            name: catalog.names.intern(&key.text),
+            image: catalog.image(&image, DEFAULT_IMAGE_SIZE),
+            pull,
+            requests: requests.clone(),
+            cpu_limit: share.cpu_limit,
+            memory_limit: share.memory_limit,
+            probes,
+            pre_stop: None,
+        };
+        let template = PodTemplate {
+            namespace: catalog.names.intern("default"),
+            labels,
+            requests,
+            score_cpu: share.cpu.unwrap_or(SCORE.0),
+            score_memory: share.memory.unwrap_or(SCORE.1),
+            containers: vec![container],
+            init: Vec::new(),
+            node_selector: Vec::new(),
+            affinity,
+            tolerations: Vec::new(),
+            spread,
+            host_ports,
+            node_name: None,
+            priority: 0,
+            grace,
+            restart,
+        };
+        Some(catalog.templates.push(template))
+    }
+
+    /// The image; a service that is only built gets one of its own name.
+    fn image(&mut self, key: &Key, node: &Node) -> Option<String> {
+        match node.get("image").filter(|image| !image.is_null()) {
+            Some(image) => {
+                let text = String::decode(image, self.low.problems)?;
+                if !is_image(&text) {
+                    self.low
+                        .problems
+                        .error("E0204", image.mark, format!("`{text}` cannot be the name of an image"))
+                        .expected(IMAGE);
+                    return None;
+                }
+                Some(text)
+            }
+            None if node.get("build").is_some_and(|build| !build.is_null()) => {
+                let text = format!("`{0}` is built, not pulled: its image is taken to be `{0}`", key.text);
+                self.low
+                    .problems
+                    .info("N0612", key.mark, text)
+                    .help("write `image` next to `build` to name it");
+                Some(key.text.clone())
+            }
+            None => {
+                self.low
+                    .problems
+                    .error("E0202", key.mark, format!("the service `{}` has no image", key.text))
+                    .expected("expected `image: NAME` or `build: FOLDER` in this service");
+                None
+            }
+        }
+    }
+
+    /// Labels of containers become labels of pods: a mapping, or a list of `key=value`.
+    fn labels(&mut self, node: &Node, service: &str) -> Labels {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        if let Some(labels) = node.get("labels").filter(|labels| !labels.is_null()) {
+            match &labels.value {
+                Value::Map(entries) => {
+                    for (key, value) in entries {
+                        let text = if value.is_null() { Some(String::new()) } else { String::decode(value, self.low.problems) };
+                        pairs.extend(text.map(|text| (key.text.clone(), text)));
+                    }
+                }
+                Value::List(items) => {
+                    for item in items {
+                        let Some(text) = String::decode(item, self.low.problems) else { continue };
+                        let (key, value) = text.split_once('=').unwrap_or((&text, ""));
+                        pairs.push((key.to_owned(), value.to_owned()));
+                    }
+                }
+                Value::Scalar { .. } => wrong_type(labels, "a mapping, or a list of `key=value`", self.low.problems),
+            }
+        }
+        // Last, so that it wins.
+        pairs.push((SERVICE_LABEL.to_owned(), service.to_owned()));
+        let names = &mut self.low.catalog.names;
+        Labels::new(pairs.iter().map(|(key, value)| (names.intern(key), names.intern(value))).collect::<Vec<_>>())
+    }
+
+    /// Docker fetches what is missing, `latest` or not. Source: compose-spec/compose-spec:05-services.md, pull_policy.
+    fn pull(&mut self, node: &Node) -> PullPolicy {
+        const WORDS: [&str; 8] =
+            ["always", "never", "missing", "if_not_present", "build", "daily", "weekly", "refresh"];
+        let policy = node.get("pull_policy").filter(|policy| !policy.is_null());
+        let word = match policy.and_then(Node::scalar) {
+            Some(text) if text.starts_with("every_") => Some("refresh"),
+            _ => self.word(node, "pull_policy", &WORDS),
+        };
+        match word {
+            Some("always") => PullPolicy::Always,
+            Some("never") => PullPolicy::Never,
+            Some("daily" | "weekly" | "refresh") => {
+                let mark = policy.map_or(node.mark, |policy| policy.mark);
+                self.low.unmodelled.field("pull_policy", "an image is fetched when it is missing, not by its age", mark);
+                PullPolicy::IfNotPresent
+            }
+            _ => PullPolicy::IfNotPresent,
+        }
+    }
+
+    /// `depends_on` and `links` have their form, even where only the names matter.
+    fn dependencies_of(&mut self, node: &Node) {
+        let conditions = ["service_started", "service_healthy", "service_completed_successfully"];
+        if let Some(after) = node.get("depends_on").filter(|after| !after.is_null()) {
+            match &after.value {
+                Value::Map(entries) => {
+                    for (_, how) in entries.iter().filter(|(_, how)| !how.is_null()) {
+                        if self.keys(how, &keys::DEPENDS) {
+                            self.word(how, "condition", &conditions);
+                            self.word(how, "required", &["true", "false"]);
+                            self.word(how, "restart", &["true", "false"]);
+                        }
+                    }
+                }
+                Value::List(items) => self.texts(items),
+                Value::Scalar { .. } => wrong_type(after, "a list of services", self.low.problems),
+            }
+        }
+        let links = self.list(node, "links");
+        self.texts(links);
+    }
+
+    fn texts(&mut self, items: &[Node]) {
+        for item in items.iter().filter(|item| item.scalar().is_none()) {
+            wrong_type(item, "the name of a service", self.low.problems);
+        }
+    }
+}
