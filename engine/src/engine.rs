@@ -99,6 +99,7 @@ impl Engine {
             InputKind::Delivered { to: Address::Agent(node), message, .. } => {
                 self.agent(node, orders, facts, |agent, cx| agent.message(cx, cause, &message));
             }
+            InputKind::HostDown { node } => self.agents[node].host_down(),
             InputKind::HostUp { node } => self.agent(node, orders, facts, |agent, cx| agent.host_up(cx, cause)),
             InputKind::Reconnected { node } => {
                 self.agent(node, orders, facts, |agent, cx| agent.reconnected(cx, cause))

@@ -225,6 +225,12 @@ pub enum InputKind {
         /// What it sees.
         beats: Beats,
     },
+    /// A host stopped, and its agent with it. The control plane does not learn of it: only what the agent had planned
+    /// and had not noticed yet is void.
+    HostDown {
+        /// Which.
+        node: NodeId,
+    },
     /// A host runs and its agent starts with nothing but what is on disk.
     HostUp {
         /// Which.

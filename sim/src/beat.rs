@@ -220,20 +220,28 @@ impl SimWorld {
         }
     }
 
+    /// How long the agent of a node takes to write a request, `None` when its deadline is over before.
+    pub(crate) fn write_time(&self, node: NodeId) -> Option<Span> {
+        let work = self.experiment.setting.host.heartbeat_cpu.as_nanos();
+        let cpu = Span::from_nanos(proportion(work, CORE, self.hosts[node].agent_burst));
+        let period = self.beats[node].period;
+        (period.is_zero() || cpu < period).then_some(cpu)
+    }
+
     fn health(&self, node: NodeId) -> Health {
         let host = &self.hosts[node];
         let (here, control) = (Place::Node(node), Place::Control);
         let (there, back) = (self.net.path(here, control), self.net.path(control, here));
         let period = self.beats[node].period;
-        let cpu = proportion(self.experiment.setting.host.heartbeat_cpu.as_nanos(), CORE, host.agent_burst);
         let trip = self.net.latency(here, control) + there.delay;
         let round_trip = trip + self.net.latency(control, here) + back.delay;
-        if !host.up || self.beats[node].dead || there.cut || back.cut || Span::from_nanos(cpu) + round_trip >= period {
+        let Some(cpu) = self.write_time(node).filter(|cpu| *cpu + round_trip < period) else { return Health::Silent };
+        if !host.up || self.beats[node].dead || there.cut || back.cut {
             Health::Silent
         } else if there.pass < CERTAIN || back.pass < CERTAIN || round_trip + there.jitter + back.jitter >= period {
             Health::Lossy
         } else {
-            Health::Timely(Span::from_nanos(cpu) + trip)
+            Health::Timely(cpu + trip)
         }
     }
 

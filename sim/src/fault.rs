@@ -125,6 +125,7 @@ impl SimWorld {
         self.links[node].stamp = 0;
         self.drop_pulls(node);
         self.kill_beats(node);
+        self.emit(down, InputKind::HostDown { node });
         self.view_lost(node, down);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Order is kept per sender and receiver. Nothing is delivered to or sent by a host that is down. A message that is
 //! lost breaks the connection: the agent connects again some time after the link works (client back-off, assumed to be
-//! 1 s give or take half), and the engine learns of it as `Reconnected`. Start at `send`.
+//! 1 s give or take half), and the engine learns of it as `Reconnected`. A starved agent writes slowly, and one that
+//! cannot get a heartbeat out in time gets nothing else out either. Start at `send`.
 
 use shakedown_engine::fact::FactId;
 use shakedown_engine::ids::NodeId;
@@ -33,7 +34,16 @@ impl SimWorld {
         let sender_up = self.alive(from);
         let node = agent_of(from).or_else(|| agent_of(to));
         let Some(node) = node.filter(|_| sender_up) else { return };
-        let Some(trip) = self.net.transit(place(from), place(to), self.network_draws.of(node)) else {
+        let wrote = match from {
+            // What an agent with a core to itself needs is part of the ordinary trip.
+            Address::Agent(node) => {
+                let ordinary = self.experiment.setting.host.heartbeat_cpu;
+                self.write_time(node).map(|wrote| wrote - ordinary)
+            }
+            Address::Control => Some(Span::ZERO),
+        };
+        let trip = self.net.transit(place(from), place(to), self.network_draws.of(node));
+        let Some(trip) = wrote.zip(trip).map(|(wrote, trip)| wrote + trip) else {
             return self.lost(node, cause);
         };
         let slot = self.last_arrival.entry((from, to)).or_default();

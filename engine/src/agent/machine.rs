@@ -40,11 +40,16 @@ impl Agent {
         Self { desk, pods: Vec::new(), unseen: Vec::new() }
     }
 
-    /// The host runs: no container does, images are still on disk.
-    pub fn host_up(&mut self, cx: &mut Context<'_>, cause: FactId) {
+    /// The host stops and the agent with it: nothing that it had planned or not noticed yet will happen.
+    pub fn host_down(&mut self) {
         self.pods.clear();
         self.unseen.clear();
         self.desk.reboot();
+    }
+
+    /// The host runs: no container does, images are still on disk.
+    pub fn host_up(&mut self, cx: &mut Context<'_>, cause: FactId) {
+        self.host_down();
         self.hands(cx).send(cause, Message::Hello);
         self.hands(cx).heartbeats(cause);
     }

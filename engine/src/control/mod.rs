@@ -152,7 +152,10 @@ impl Control {
             InputKind::Heartbeats { node, beats } => self.heartbeats(cx, cause, node, beats),
             InputKind::Operator(operation) => self.operate(cx, cause, operation),
             // These concern agents only.
-            InputKind::HostUp { .. } | InputKind::Reconnected { .. } | InputKind::Runtime { .. } => {}
+            InputKind::HostDown { .. }
+            | InputKind::HostUp { .. }
+            | InputKind::Reconnected { .. }
+            | InputKind::Runtime { .. } => {}
         }
     }
 

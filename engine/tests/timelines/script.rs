@@ -304,6 +304,7 @@ impl Lab {
                 self.world.silence(node, fact);
             }
             self.world.down.insert(node);
+            self.world.later(Span::ZERO, fact, InputKind::HostDown { node });
             self.world.drop_inputs_of(node);
         }
     }

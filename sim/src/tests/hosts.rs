@@ -155,6 +155,8 @@ fn a_killed_host_falls_silent_at_once_and_boots_when_the_last_kill_is_lifted() {
     rig.run_ms(20_000);
     rig.lift(first);
     rig.run_ms(60_000);
+    assert!(matches!(rig.seen[seen].1, InputKind::HostDown { node: NodeId(0) }), "its agent is gone");
+    let seen = seen + 1;
     assert_eq!(rig.seen.len(), seen, "nothing comes from a dead host");
     rig.lift(second);
     rig.run_ms(100_000);
@@ -179,8 +181,9 @@ fn restore_boots_whatever_held_the_host_down_and_a_reboot_comes_back_by_itself()
     rig.run_ms(40_000);
     rig.apply(Effect::Reboot { nodes: vec![NodeId(0)] });
     rig.run_ms(100_000);
-    let ups: Vec<u64> = rig.seen.iter().map(|(at, _)| at.since(Time::ZERO).as_millis()).collect();
-    assert_eq!(ups, vec![0, 32_000, 70_000]);
+    let up = |kind: &InputKind| matches!(kind, InputKind::HostUp { .. });
+    let ups = rig.seen.iter().filter(|(_, kind)| up(kind)).map(|(at, _)| at.since(Time::ZERO).as_millis());
+    assert_eq!(ups.collect::<Vec<u64>>(), vec![0, 32_000, 70_000]);
 }
 
 #[test]
@@ -291,4 +294,29 @@ fn on_a_link_that_loses_nearly_everything_the_agent_connects_again() {
     rig.run_ms(60_000);
     let kinds: Vec<(u64, &InputKind)> = rig.seen[1..].iter().map(|(at, k)| (at.as_nanos() / 1_000_000, k)).collect();
     assert!(matches!(kinds[..], [(16_500..=17_500, InputKind::Reconnected { .. })]), "{kinds:?}");
+}
+
+/// Where heartbeats do not get out in time, nothing else does: a starved node says nothing of its pods.
+#[test]
+fn a_starved_agent_says_nothing_and_is_heard_again_when_it_has_cpu() {
+    let mut rig = Setup::new(1).start();
+    rig.start(0, 0);
+    let first = Time::from_secs(3);
+    let (period, jitter) = (Span::from_secs(5), Span::ZERO);
+    rig.order(OrderKind::Heartbeats { node: NodeId(0), period, jitter, first });
+    rig.run_ms(5_000);
+    let load = CpuLoad { permille: 1_000, class: CpuClass::RealTime };
+    let hog = rig.apply(Effect::Saturate { nodes: vec![NodeId(0)], load });
+    rig.run_ms(6_000);
+    let (from, to) = (Address::Agent(NodeId(0)), Address::Control);
+    rig.order(OrderKind::Send { from, to, message: Message::Hello });
+    rig.run_ms(60_000);
+    let delivered = |rig: &Rig| rig.seen.iter().filter(|(_, k)| matches!(k, InputKind::Delivered { .. })).count();
+    assert_eq!(delivered(&rig), 0);
+    rig.lift(hog);
+    rig.run_ms(90_000);
+    rig.order(OrderKind::Send { from, to, message: Message::Hello });
+    rig.run_ms(91_000);
+    assert_eq!(delivered(&rig), 1);
+    assert!(rig.seen.iter().any(|(_, k)| matches!(k, InputKind::Reconnected { .. })), "it asks for news by itself");
 }
