@@ -96,6 +96,7 @@ impl Control {
             stalled: false,
             fresh: self.revisions[revision].wanted == 0,
         });
+        self.restore_attempts(workload);
         self.begin_slot_update(cx, workload, former);
         self.plan_workload(cx, workload, fact);
     }

@@ -135,12 +135,15 @@ impl Control {
             self.workloads[row.workload].desired = 0;
             return;
         }
+        if why == Deletion::Failed && self.slot_given_up(pod) {
+            return self.observe_pod(cx, pod, SlotEvent::NewEnded);
+        }
         let delay = match why {
             // A planned move waits for nothing (measured on Swarm: drained tasks are replaced without the restart delay).
             Deletion::Drained => Span::ZERO,
             _ => self.profile.replication.replacement_delay,
         };
-        let loss = Loss { fact, not_before: cx.now + delay, slot: row.slot };
+        let loss = Loss { fact, not_before: cx.now + delay, slot: self.pods[pod].slot };
         let revision = self.replacement_revision(pod);
         self.revisions[revision].losses.push_back(loss);
         self.plan_revision(cx, revision, self.profile.control.watch_lag);

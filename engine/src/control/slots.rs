@@ -9,7 +9,7 @@ use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{PodId, RevisionId, WorkloadId};
 use crate::model::Strategy;
-use crate::profile::{Rollout, SlotOrder, SlotUpdate};
+use crate::profile::{Restart, Rollout, SlotOrder, SlotUpdate};
 use crate::rng::Purpose;
 use crate::rollout::slots::{Direction, Race, SlotAction, SlotEvent, SlotRollout, SlotState, Verdict};
 use crate::time::Time;
@@ -125,6 +125,7 @@ impl Control {
         let row = &mut self.workloads[workload];
         let (Some(current), desired, cause) = (row.current, row.desired, row.cause) else { return };
         let scaled = std::mem::replace(&mut row.scaled_for, desired) != desired;
+        let desired = desired.saturating_sub(row.given_up);
         // A start-first update has more replicas than slots for a while.
         let extra = self.slots_overlapping(workload);
         let revisions = self.workloads[workload].revisions.clone();
@@ -200,6 +201,31 @@ impl Control {
         if let (Some(row), false) = (&mut self.workloads[workload].slots, left) {
             row.rollout.forget(slot);
         }
+    }
+
+    /// A replica failed: true when its slot has used up its attempts and stays empty until the next version.
+    /// Source: moby/swarmkit:manager/orchestrator/restart/restart.go, `shouldRestart`.
+    pub(super) fn slot_given_up(&mut self, pod: PodId) -> bool {
+        let (workload, slot, revision) = (self.pods[pod].workload, self.pods[pod].slot, self.pods[pod].revision);
+        let Restart::Replace { max_attempts: Some(max) } = self.profile.restart else { return false };
+        if self.slot_policy(workload).is_none() {
+            return false;
+        }
+        let failures = self.workloads[workload].failures.entry(slot).or_default();
+        *failures += 1;
+        if *failures <= max {
+            return false;
+        }
+        self.workloads[workload].given_up += 1;
+        self.revisions[revision].wanted = self.revisions[revision].wanted.saturating_sub(1);
+        true
+    }
+
+    /// A new version gives every slot its attempts back.
+    pub(super) fn restore_attempts(&mut self, workload: WorkloadId) {
+        let row = &mut self.workloads[workload];
+        row.failures.clear();
+        row.given_up = 0;
     }
 
     /// Replication is replacing a replica of this slot.

@@ -1,6 +1,6 @@
 //! Rows of the control plane's tables.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::control::PodPhase;
 use crate::fact::{FactId, ZoneState};
@@ -217,6 +217,10 @@ pub(super) struct WorkloadRow {
     pub(super) slots: Option<SlotUpdateRow>,
     /// Number of the newest slot.
     pub(super) next_slot: u32,
+    /// Failures of each slot since the last deploy, where attempts are bounded.
+    pub(super) failures: BTreeMap<u32, u32>,
+    /// Slots that have used up their attempts.
+    pub(super) given_up: u32,
     /// Newest fact that asked for something.
     pub(super) cause: FactId,
 }
@@ -247,6 +251,8 @@ impl WorkloadRow {
             scaled_for: spec.replicas,
             slots: None,
             next_slot: 0,
+            failures: BTreeMap::new(),
+            given_up: 0,
             cause: FactId::NONE,
         }
     }

@@ -191,3 +191,18 @@ fn scaling_in_the_middle_of_an_update_ends_with_the_new_number_of_the_new_versio
         assert_eq!((view.active, view.ready, view.updated, view.rolling), want);
     }
 }
+
+/// Measured with max-attempts 3: a container that crashes at once runs 1 + 3 times, then nothing more.
+#[test]
+fn a_task_that_keeps_failing_is_given_up_after_its_attempts() {
+    let mut setup = Setup::new("swarm").nodes("a", 3);
+    let web = setup.deployment("web", 1);
+    let template = setup.catalog.workloads[web].template;
+    let mut lab = setup.set("restart-max-attempts", "3").set("restart-delay", "1s").start(1);
+    lab.world.broken.insert(template);
+    lab.until(600);
+    assert_eq!(lab.times(|k| matches!(k, FactKind::ContainerStarted { .. })).len(), 4);
+    assert_eq!(lab.view().workload(web).active, 0);
+    let fixed = lab.times(|k| matches!(k, FactKind::PodCreated { .. })).len();
+    assert_eq!(fixed, 4, "nothing more is created");
+}
