@@ -111,6 +111,11 @@ impl Director {
         self.holds.values().any(|hold| hold.impact.downs().is_some_and(|nodes| nodes.contains(&node)))
     }
 
+    /// Whether an entry that has not ended cuts a host off from the control plane.
+    pub fn cuts_off(&self, node: NodeId) -> bool {
+        self.holds.values().any(|hold| hold.impact.cuts_off(node))
+    }
+
     /// The fact about the newest application or lift.
     pub fn last_fact(&self) -> FactId {
         self.last

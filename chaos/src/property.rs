@@ -133,7 +133,7 @@ impl Monitor {
         if !is_deadline && (!calm || !open.is_empty()) {
             return;
         }
-        open.extend(self.on_dead_hosts(scene));
+        open.extend(self.on_dead_hosts(scene, rest.director));
         if open.is_empty() && calm && self.hosts_are_seen_as_they_are(scene, rest.director) {
             self.converged = true;
             facts.record(rest.now, rest.director.last_fact(), FactKind::Converged);
@@ -145,20 +145,24 @@ impl Monitor {
         }
     }
 
-    /// Workloads with replicas that count although their host is dead.
-    fn on_dead_hosts(&self, scene: &dyn Scene) -> BTreeSet<WorkloadId> {
-        if self.heard.down.is_empty() {
+    /// Workloads with replicas that count although their host is dead, or out of the control plane's reach.
+    fn on_dead_hosts(&self, scene: &dyn Scene, director: &Director) -> BTreeSet<WorkloadId> {
+        let lost = |node| self.heard.down.contains(&node) || director.cuts_off(node);
+        if !scene.catalog().nodes.ids().any(lost) {
             return BTreeSet::new();
         }
-        let dead = |pod: &PodView| !pod.deleting && pod.node.is_some_and(|node| self.heard.down.contains(&node));
+        let dead = |pod: &PodView| !pod.deleting && pod.node.is_some_and(lost);
         scene.pods().filter(dead).map(|pod| pod.workload).collect()
     }
 
-    /// Every living host is seen healthy, and every dead one is meant to be dead and seen so.
+    /// Every host within reach is seen healthy, and every other one is meant to be lost and seen so. Of nodes that were
+    /// removed nothing is seen.
     fn hosts_are_seen_as_they_are(&self, scene: &dyn Scene, director: &Director) -> bool {
         scene.catalog().nodes.ids().all(|node| {
             let down = self.heard.down.contains(&node);
-            scene.node(node).healthy != down && (!down || director.holds_down(node))
+            let lost = down || director.cuts_off(node);
+            let seen = scene.node(node);
+            (!seen.exists || seen.healthy != lost) && (!down || director.holds_down(node))
         })
     }
 

@@ -104,6 +104,14 @@ impl Impact {
         }
     }
 
+    /// Whether it cuts a host off from the control plane.
+    pub(super) fn cuts_off(&self, node: NodeId) -> bool {
+        let Self::Physical { effect: Effect::Network { from, to, rule: NetworkRule::Cut, .. }, .. } = self else {
+            return false;
+        };
+        (from.control && to.nodes.contains(&node)) || (to.control && from.nodes.contains(&node))
+    }
+
     /// The nodes that an operator closed with it.
     pub(super) fn closes(&self) -> Option<&[NodeId]> {
         match self {
