@@ -8,8 +8,8 @@ use std::sync::Arc;
 use shakedown_engine::ids::{Id, NodeId, PodId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Affinity, Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, PullPolicy, Resources, RestartPolicy,
-    ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+    Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind,
+    WorkloadSpec,
 };
 use shakedown_engine::profile::Profile;
 use shakedown_engine::rng::{Purpose, Streams};
@@ -110,34 +110,8 @@ fn add_workload(catalog: &mut Catalog, index: usize, replicas: u32) {
     let label = (catalog.names.intern("app"), name);
     let image = catalog.image("registry.k8s.io/pause:3.10", Bytes(320 << 10));
     let requests = Resources::new(MilliCpu(100), Bytes(500 << 20));
-    let container = Container {
-        name,
-        image,
-        pull: PullPolicy::IfNotPresent,
-        requests: requests.clone(),
-        cpu_limit: None,
-        memory_limit: None,
-        probes: Vec::new(),
-        pre_stop: None,
-    };
-    let template = catalog.templates.push(PodTemplate {
-        namespace,
-        labels: Labels::new([label]),
-        score_cpu: requests.cpu,
-        score_memory: requests.memory,
-        requests,
-        containers: vec![container],
-        init: Vec::new(),
-        node_selector: Vec::new(),
-        affinity: Affinity::default(),
-        tolerations: Vec::new(),
-        spread: Vec::new(),
-        host_ports: Vec::new(),
-        node_name: None,
-        priority: 0,
-        grace: None,
-        restart: RestartPolicy::Always,
-    });
+    let container = Container::new(name, image, requests);
+    let template = catalog.templates.push(PodTemplate::new(namespace, Labels::new([label]), vec![container]));
     let selector = Selector::equals([label]);
     catalog.services.push(ServiceSpec {
         name,

@@ -56,6 +56,8 @@ pub enum Action {
     Uncordon(NodeSelection),
     /// An operator moves all pods of nodes away; lifted: opens them again.
     Drain(NodeSelection),
+    /// An operator, or a cloud that knows that the machines are gone, deletes node objects.
+    RemoveNode(NodeSelection),
     /// An operator changes the wanted replicas.
     Scale {
         /// Of which workload.

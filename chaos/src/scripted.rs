@@ -36,7 +36,15 @@ impl Scripted {
                 unschedulable: false,
                 roles: Vec::new(),
             });
-            let view = NodeView { id, healthy: true, cordoned: false, requested_cpu: 0, requested_memory: 0, pods: 0 };
+            let view = NodeView {
+                id,
+                exists: true,
+                healthy: true,
+                cordoned: false,
+                requested_cpu: 0,
+                requested_memory: 0,
+                pods: 0,
+            };
             nodes.push(view);
         }
         Self { catalog, nodes, pods: Vec::new(), workloads: Vec::new() }
@@ -86,7 +94,7 @@ impl Scripted {
     }
 
     pub(crate) fn label_of(&self, workload: WorkloadId) -> (Symbol, Symbol) {
-        let app = self.catalog.names.find("app").unwrap();
+        let app = self.catalog.names.find("app").expect("every scripted pod has an `app` label");
         (app, self.catalog.workloads[workload].name)
     }
 

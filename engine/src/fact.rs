@@ -106,6 +106,11 @@ pub enum FactKind {
         /// Which.
         node: NodeId,
     },
+    /// The node object is gone: deleted by hand, or by a cloud that knows that the machine is.
+    NodeRemoved {
+        /// Which.
+        node: NodeId,
+    },
     /// The rate at which a zone's nodes may be evicted changed.
     ZoneDisruption {
         /// Which zone.

@@ -85,7 +85,9 @@ pub enum Message {
         /// Pod, template, and the grace of those that must stop.
         pods: Vec<(PodId, TemplateId, Option<Span>)>,
     },
-    /// To the control plane: the agent (re)connected and wants a snapshot.
+    /// To the control plane: the agent starts. Its node is to be part of the cluster, and it wants a snapshot.
+    Register,
+    /// To the control plane: the agent reconnected and wants a snapshot.
     Hello,
     /// To the control plane: state of a pod.
     Status {
@@ -361,6 +363,11 @@ pub enum Operation {
     },
     /// Closes nodes and moves their pods away.
     Drain {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// Deletes node objects, as people or a cloud do for machines that are gone. What runs there is not told.
+    RemoveNode {
         /// Which.
         nodes: Vec<NodeId>,
     },

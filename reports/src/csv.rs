@@ -146,7 +146,8 @@ fn subjects(kind: &FactKind) -> Subjects {
         | FactKind::NodeEvicting { node }
         | FactKind::NodeEvictionCancelled { node }
         | FactKind::NodeCordoned { node }
-        | FactKind::NodeUncordoned { node } => Subjects { node: Some(node), ..none },
+        | FactKind::NodeUncordoned { node }
+        | FactKind::NodeRemoved { node } => Subjects { node: Some(node), ..none },
         FactKind::PodBound { pod, node } => Subjects { pod: Some(pod), node: Some(node), ..none },
         FactKind::PodCreated { pod, .. }
         | FactKind::PodUnschedulable { pod, .. }

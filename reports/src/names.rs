@@ -76,6 +76,7 @@ impl<'a> Names<'a> {
             FactKind::NodeEvictionCancelled { node } => format!("eviction from node {} is called off", self.node(node)),
             FactKind::NodeCordoned { node } => format!("node {} is cordoned", self.node(node)),
             FactKind::NodeUncordoned { node } => format!("node {} is uncordoned", self.node(node)),
+            FactKind::NodeRemoved { node } => format!("node {} is removed from the cluster", self.node(node)),
             FactKind::ZoneDisruption { zone, state } => {
                 let zone = self.run.catalog.zones.get(zone).map_or("?", |name| self.run.catalog.text(*name));
                 let (zone, state) = (format::harmless(zone), format!("{state:?}").to_lowercase());
@@ -93,6 +94,9 @@ impl<'a> Names<'a> {
                 let instead = self.pods.get(pod).and_then(|row| row.replaces);
                 let instead = instead.map_or_else(String::new, |old| format!(" to replace {}", self.pod(old)));
                 format!("{} is created{instead}", name(pod))
+            }
+            FactKind::PodUnschedulable { pod, insufficient: 0, refused: 0 } => {
+                format!("{} fits nowhere: there are no nodes", name(pod))
             }
             FactKind::PodUnschedulable { pod, insufficient, refused } => {
                 format!("{} fits nowhere: {insufficient} nodes are full, {refused} refuse", name(pod))

@@ -73,7 +73,7 @@ pub fn check_text(name: &str, files: &dyn Files) -> CheckReport {
     let documents = check::documents(name, files, &mut quiet).unwrap_or_default();
     let kind = match documents.as_slice() {
         documents if documents.iter().any(check::is_manifest) => FileKind::Manifest,
-        [first, ..] if check::is_compose(first) => FileKind::Compose,
+        [first, ..] if check::is_compose(first) || called_compose(name, first) => FileKind::Compose,
         [first, ..] if check::is_mapping(first) && first.get("shakedown").is_some() => FileKind::Scenario,
         _ => FileKind::Unknown,
     };
@@ -86,6 +86,15 @@ pub fn check_text(name: &str, files: &dyn Files) -> CheckReport {
     let honoured = if wrong.is_empty() { honoured } else { Vec::new() };
     let ignored = remarks.into_iter().map(Note::from).collect();
     CheckReport { file: crate::problem::printable(name.to_owned()), kind, honoured, ignored, problems: wrong }
+}
+
+/// True for a file that has the name of a Compose file and the first line of nothing else.
+fn called_compose(name: &str, node: &Node) -> bool {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file);
+    let called =
+        ["compose", "docker-compose"].iter().any(|word| stem == *word || stem.starts_with(&format!("{word}.")));
+    called && check::is_mapping(node) && node.get("shakedown").is_none() && node.get("apiVersion").is_none()
 }
 
 fn scenario(plan: &Plan) -> Vec<String> {

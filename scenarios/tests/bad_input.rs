@@ -51,6 +51,17 @@ fn what_is_right_loads() {
 }
 
 #[test]
+fn a_removed_node_is_named_by_a_selector_and_does_not_come_back_by_itself() {
+    let plan = try_files(&[("s.yaml", &with("timeline: [{ at: 5m, remove_node: { nodes: doe } }]\n"))]);
+    let plan = plan.unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(plan.experiment.timeline.rows()[0].label, "remove node doe");
+    check("timeline: [{ at: 5m, remove_node: { nodes: dough } }]\n", &["E0301 s.yaml:9:44"]);
+    check("timeline: [{ at: 5m, for: 2m, remove_node: one }]\n", &["E0405 s.yaml:9:27"]);
+    let both = "timeline:\n  - { at: 5m, restart: { nodes: doe } }\n  - { at: 5m, remove_node: { nodes: doe } }\n";
+    check(both, &["E0411 s.yaml:11:28"]);
+}
+
+#[test]
 fn files_that_are_no_scenarios_are_refused_with_a_place() {
     let whole = |text: &str, want: &[&str]| assert_eq!(found(&[("s.yaml", text)]), want, "for:\n{text}");
     whole("", &["E0105 s.yaml:1:1"]);

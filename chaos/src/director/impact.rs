@@ -61,6 +61,9 @@ impl Impact {
                 Self::Operator(Operation::Uncordon { nodes: resolve::nodes(scene, hosts, lots) })
             }
             Action::Drain(hosts) => Self::Operator(Operation::Drain { nodes: resolve::nodes(scene, hosts, lots) }),
+            Action::RemoveNode(hosts) => {
+                Self::Operator(Operation::RemoveNode { nodes: resolve::nodes(scene, hosts, lots) })
+            }
             &Action::Scale { workload, replicas } => Self::Operator(Operation::Scale { workload, replicas }),
             &Action::Deploy { workload, template } => Self::Operator(Operation::Deploy { workload, template }),
             &Action::Undo(workload) => Self::Operator(Operation::Undo { workload }),
@@ -187,7 +190,10 @@ impl Impact {
                 Effect::Network { .. } | Effect::CrashPods { .. } => None,
             },
             Self::Operator(
-                Operation::Cordon { nodes } | Operation::Uncordon { nodes } | Operation::Drain { nodes },
+                Operation::Cordon { nodes }
+                | Operation::Uncordon { nodes }
+                | Operation::Drain { nodes }
+                | Operation::RemoveNode { nodes },
             ) => Some(nodes),
             Self::Operator(_) => None,
         }
@@ -203,7 +209,10 @@ impl Impact {
                 Effect::Network { .. } | Effect::CrashPods { .. } => None,
             },
             Self::Operator(
-                Operation::Cordon { nodes } | Operation::Uncordon { nodes } | Operation::Drain { nodes },
+                Operation::Cordon { nodes }
+                | Operation::Uncordon { nodes }
+                | Operation::Drain { nodes }
+                | Operation::RemoveNode { nodes },
             ) => Some(nodes),
             Self::Operator(_) => None,
         }

@@ -201,6 +201,15 @@ fn a_node_stays_closed_while_any_entry_closes_it() {
 }
 
 #[test]
+fn a_removal_happens_once_and_leaves_the_hosts_to_who_holds_them() {
+    let timeline = vec![at(10, Some(20), Action::Kill(named(&[0]))), at(20, None, Action::RemoveNode(named(&[0, 1])))];
+    let mut play = Play::new(Scripted::with_nodes(2), timeline);
+    play.until(100);
+    assert_eq!(play.commands, [Operation::RemoveNode { nodes: vec![NodeId(0), NodeId(1)] }]);
+    assert_eq!(play.recorded(), [(10, 0, Some(1)), (20, 1, Some(2)), (30, 0, None)]);
+}
+
+#[test]
 fn a_continuous_kill_hits_newcomers_and_keeps_whom_it_hit() {
     let mut scene = Scripted::with_nodes(3);
     let shop = scene.workload_of("shop", 1);

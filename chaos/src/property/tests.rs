@@ -145,6 +145,20 @@ fn a_dead_host_that_nobody_noticed_is_no_convergence() {
 }
 
 #[test]
+fn a_removed_node_whose_host_runs_does_not_hinder_convergence() {
+    let (mut scene, shop) = shop(1);
+    scene.pod(shop, Some(NodeId(0)), PodPhase::Ready);
+    let mut watch = Watch::new(scene, None);
+    watch.stir(0, FactKind::NodeUnhealthy { node: NodeId(1), last_heard: Time::ZERO });
+    watch.scene.nodes[1].healthy = false;
+    watch.until(40);
+    assert_eq!(watch.converged(), None, "a running host that is seen silent is not as it should be");
+    watch.scene.nodes[1].exists = false;
+    watch.until(100);
+    assert!(watch.converged().is_some());
+}
+
+#[test]
 fn convergence_waits_until_the_dust_of_the_last_blow_settled() {
     let (scene, shop) = shop(2);
     let pod = PodId(shop.0);

@@ -52,7 +52,7 @@ fn session(timeline: Vec<Entry>, within: Option<u64>) -> Session<Silence> {
     let mut experiment = Experiment::clone(&experiment(timeline));
     (experiment.duration, experiment.converge_within) = (Span::from_secs(300), within.map(Span::from_secs));
     let streams = Streams::new(1);
-    let profile = Profile::named("kubernetes").unwrap();
+    let profile = Profile::named("kubernetes").expect("a shipped profile");
     let engine = Engine::new(Arc::new(scene.catalog), profile, streams);
     Session::new(engine, Silence::default(), Arc::new(experiment), streams)
 }

@@ -23,6 +23,8 @@ pub(super) struct Desk {
     stamp: u32,
     /// Its host was never up before.
     new: bool,
+    /// The control plane has answered since the boot.
+    pub(super) registered: bool,
     pub(super) images: Images,
     pub(super) outbox: Outbox,
 }
@@ -31,11 +33,21 @@ impl Desk {
     pub(super) fn new(node: NodeId, streams: Streams) -> Self {
         // Half of the range keeps a phase far from the end of time when it is added to an instant.
         let phase = streams.stream(Purpose::Agent, node.0).bits() >> 1;
-        Self { node, streams, phase, stamp: 0, new: true, images: Images::default(), outbox: Outbox::default() }
+        Self {
+            node,
+            streams,
+            phase,
+            stamp: 0,
+            new: true,
+            registered: false,
+            images: Images::default(),
+            outbox: Outbox::default(),
+        }
     }
 
     /// Forgets everything but the images on disk, and goes on counting stamps: timers of an earlier boot match nothing.
     pub(super) fn reboot(&mut self) {
+        self.registered = false;
         self.images.reboot();
         self.outbox = Outbox::default();
     }

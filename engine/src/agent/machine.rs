@@ -50,13 +50,15 @@ impl Agent {
     /// The host runs: no container does, images are still on disk.
     pub fn host_up(&mut self, cx: &mut Context<'_>, cause: FactId) {
         self.host_down();
-        self.hands(cx).send(cause, Message::Hello);
+        self.hands(cx).send(cause, Message::Register);
         self.hands(cx).heartbeats(cause);
     }
 
-    /// The control plane can be reached again.
+    /// The control plane can be reached again. An agent registers until it was answered, and then never again.
+    /// Source: kubernetes/kubernetes:pkg/kubelet/kubelet_node_status.go, `registerWithAPIServer`.
     pub fn reconnected(&mut self, cx: &mut Context<'_>, cause: FactId) {
-        self.hands(cx).send(cause, Message::Hello);
+        let message = if self.desk.registered { Message::Hello } else { Message::Register };
+        self.hands(cx).send(cause, message);
     }
 
     /// The control plane says something.
@@ -65,7 +67,7 @@ impl Agent {
             Message::Assign { pod, template } => self.assign(cx, cause, pod, template),
             Message::Terminate { pod, grace } => self.terminate(cx, cause, pod, grace),
             Message::Snapshot { ref pods } => self.snapshot(cx, cause, pods),
-            Message::Hello | Message::Status { .. } | Message::HasImage { .. } => {
+            Message::Register | Message::Hello | Message::Status { .. } | Message::HasImage { .. } => {
                 unreachable!("only agents send this, and never to each other")
             }
         }

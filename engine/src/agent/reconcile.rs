@@ -36,6 +36,7 @@ impl Agent {
         cause: FactId,
         wanted: &[(PodId, TemplateId, Option<Span>)],
     ) {
+        self.desk.registered = true;
         let mut known: Vec<PodId> = wanted.iter().map(|entry| entry.0).collect();
         known.sort_unstable();
         let strangers: Vec<_> = self.pods.iter().filter(|pod| known.binary_search(&pod.id).is_err()).collect();

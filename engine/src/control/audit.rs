@@ -9,6 +9,7 @@ use crate::control::tables::Tally;
 use crate::control::{Control, View};
 use crate::ids::{NodeId, PodId, RevisionId};
 use crate::model::Resources;
+use crate::profile::Eviction;
 
 impl View<'_> {
     /// Everything in which two tables of the control plane contradict each other, in words. Empty unless the engine has
@@ -18,7 +19,7 @@ impl View<'_> {
         let revisions = control.revisions.ids().flat_map(|r| control.audit_revision(r));
         let pods = control.pods.ids().flat_map(|p| control.audit_pod(p));
         let nodes = control.catalog.nodes.ids().flat_map(|n| control.audit_node(n));
-        revisions.chain(pods).chain(nodes).chain(control.audit_zones()).collect()
+        revisions.chain(pods).chain(nodes).chain(control.audit_zones()).chain(control.audit_garbage()).collect()
     }
 }
 
@@ -63,6 +64,14 @@ impl Control {
 
     fn audit_node(&self, id: NodeId) -> Vec<String> {
         let mut wrong = Vec::new();
+        let row = &self.nodes[id];
+        let known = self.scheduling.scheduler.node(id).is_some();
+        if known != row.exists() {
+            wrong.push(format!("{id:?} exists ({}), and the scheduler knows it ({known})", row.exists()));
+        }
+        if !row.exists() && (!row.healthy || row.cordoned || row.closed || row.evicting) {
+            wrong.push(format!("{id:?} does not exist and has a condition: {row:?}"));
+        }
         let listed: BTreeSet<PodId> = self.nodes[id].pods.iter().copied().collect();
         if listed.len() != self.nodes[id].pods.len() {
             wrong.push(format!("{id:?} lists a pod twice"));
@@ -83,6 +92,13 @@ impl Control {
         wrong
     }
 
+    /// Pods of absent nodes wait for a collector that will look.
+    fn audit_garbage(&self) -> Option<String> {
+        let collects = matches!(self.profile.eviction, Eviction::Taints(_));
+        let forgotten = collects && self.has_orphans() && !self.garbage.awake();
+        forgotten.then(|| "pods are bound to nodes that do not exist, and nobody will look".to_owned())
+    }
+
     fn audit_zones(&self) -> Vec<String> {
         let silent = |zone| {
             let nodes = self.catalog.nodes.iter().filter(|(id, spec)| spec.zone == zone && !self.nodes[*id].healthy);
@@ -90,6 +106,13 @@ impl Control {
         };
         let differs = |zone: &_| silent(*zone) != self.zones[*zone].unhealthy as usize;
         let zones = self.catalog.zones.ids().filter(differs);
-        zones.map(|zone| format!("{zone:?} counts {} unhealthy nodes", self.zones[zone].unhealthy)).collect()
+        let unhealthy = zones.map(|zone| format!("{zone:?} counts {} unhealthy nodes", self.zones[zone].unhealthy));
+        let there = |zone| {
+            let nodes = self.catalog.nodes.iter().filter(|(id, spec)| spec.zone == zone && self.nodes[*id].exists());
+            nodes.count()
+        };
+        let miscounts = |zone: &_| there(*zone) != self.zones[*zone].nodes as usize;
+        let zones = self.catalog.zones.ids().filter(miscounts);
+        unhealthy.chain(zones.map(|zone| format!("{zone:?} counts {} nodes", self.zones[zone].nodes))).collect()
     }
 }

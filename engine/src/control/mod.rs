@@ -1,7 +1,7 @@
 //! The control plane: store, scheduler, controllers. It sees nodes only through heartbeats and messages.
 //!
 //! - `store`: what a change costs, and [`store::Write`], all changes there are
-//! - `pods`: life of a pod in the store · `nodes`: health, zones, eviction · `scheduling`: the scheduler's loop
+//! - `pods`: life of a pod in the store · `nodes`: health, zones, eviction · `garbage`: deleted nodes · `scheduling`: the scheduler's loop
 //! - `replication`: revisions keep their number · `workloads`: rollouts, operations · `endpoints`: discovery
 //! - `view`: what others may see · `audit`: whether all tables agree
 //!
@@ -9,6 +9,7 @@
 
 mod audit;
 mod endpoints;
+mod garbage;
 mod nodes;
 mod operations;
 mod pods;
@@ -26,7 +27,7 @@ use crate::fact::{FactId, FactLog};
 use crate::ids::{NodeId, PodId, RevisionId, ServiceId, Table, TemplateId, WorkloadId, ZoneId};
 use crate::message::{InputKind, Message, Order, OrderKind};
 use crate::model::Catalog;
-use crate::profile::Profile;
+use crate::profile::{Eviction, Profile};
 use crate::rng::{Purpose, Streams};
 use crate::time::{Span, Time};
 use crate::timers::Timers;
@@ -63,6 +64,8 @@ pub(crate) enum Alarm {
     TolerationOver { node: NodeId, taint: u32, length: Span },
     /// A recovered node loses its eviction taint.
     CancelEviction { node: NodeId },
+    /// The collector looks for pods whose node does not exist.
+    CollectGarbage,
 }
 
 /// What a controller needs of the present.
@@ -99,6 +102,7 @@ pub(crate) struct Control {
     streams: Streams,
     /// Where the node monitor's grid begins.
     monitor_phase: Span,
+    garbage: garbage::Garbage,
 }
 
 impl Control {
@@ -106,6 +110,10 @@ impl Control {
     pub(crate) fn new(catalog: Arc<Catalog>, profile: Arc<Profile>, streams: Streams) -> Self {
         let mut phase = streams.stream(Purpose::ControlLoop, 0);
         let monitor_phase = phase.span(Span::ZERO, profile.detection.monitor_period);
+        let garbage_phase = match &profile.eviction {
+            Eviction::Taints(policy) => streams.stream(Purpose::ControlLoop, 1).span(Span::ZERO, policy.garbage_period),
+            Eviction::AtOnce => Span::ZERO,
+        };
         let services_of = catalog.templates.iter().map(|(_, t)| endpoints::selecting(&catalog, t)).collect();
         let mut zones: Table<ZoneId, ZoneRow> = catalog.zones.iter().map(|_| ZoneRow::new()).collect();
         for (_, node) in catalog.nodes.iter() {
@@ -124,6 +132,7 @@ impl Control {
             scheduling: scheduling::Scheduling::new(&catalog, &profile, streams),
             streams,
             monitor_phase,
+            garbage: garbage::Garbage::new(garbage_phase),
             catalog,
             profile,
         };
@@ -136,7 +145,7 @@ impl Control {
     /// What happens first: workloads that exist from the start are created, and every node's first report is awaited.
     pub(crate) fn begin(&mut self, cx: &mut Cx<'_>) {
         for node in self.catalog.nodes.ids() {
-            self.node_registered(cx, node);
+            self.node_registered(cx, FactId::NONE, node);
         }
         for workload in self.catalog.workloads.ids() {
             if self.catalog.workloads[workload].at_start {
@@ -174,6 +183,7 @@ impl Control {
             Alarm::EvictNext(zone) => self.evict_next(cx, zone),
             Alarm::TolerationOver { node, taint, length } => self.toleration_over(cx, cause, (node, taint, length)),
             Alarm::CancelEviction { node } => self.cancel_eviction(cx, cause, node),
+            Alarm::CollectGarbage => self.collect_garbage(cx),
         }
     }
 

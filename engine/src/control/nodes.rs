@@ -22,15 +22,19 @@ const PARTIAL_MIN_UNHEALTHY: u32 = 3;
 
 impl Control {
     /// A node is part of the cluster; it has to report within the start-up grace.
-    pub(super) fn node_registered(&mut self, cx: &mut Cx<'_>, node: NodeId) {
-        cx.facts.record(cx.now, FactId::NONE, FactKind::NodeRegistered { node });
+    pub(super) fn node_registered(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        let fact = cx.facts.record(cx.now, cause, FactKind::NodeRegistered { node });
+        if self.nodes[node].steady {
+            return; // It is heard already.
+        }
         let expiry = self.on_grid(cx.now + self.profile.detection.startup_grace);
-        cx.timers.set(expiry, FactId::NONE, Alarm::Monitor { node, stamp: self.nodes[node].stamp });
+        cx.timers.set(expiry, fact, Alarm::Monitor { node, stamp: self.nodes[node].stamp });
     }
 
     /// News about a node's heartbeats.
     pub(super) fn heartbeats(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, beats: Beats) {
         let row = &mut self.nodes[node];
+        row.steady = beats == Beats::Steady;
         if !row.healthy && matches!(beats, Beats::Ceased { .. }) {
             return; // It is known to be silent; what was planned for it stays planned.
         }
@@ -42,6 +46,9 @@ impl Control {
                 row.last_heard = last;
                 row.cause = cause;
             }
+        }
+        if !row.exists() {
+            return; // Nobody watches a node that is not part of the cluster.
         }
         let (healthy, stamp, last) = (row.healthy, row.stamp, row.last_heard);
         if beats != Beats::Steady {
@@ -144,6 +151,9 @@ impl Control {
 
     /// The store has the taint of an unhealthy node, or its removal: new pods avoid it, or may come.
     pub(super) fn node_tainted(&mut self, cx: &mut Cx<'_>, _cause: FactId, node: NodeId) {
+        if !self.nodes[node].exists() {
+            return; // Deleted while the change was on its way.
+        }
         self.nodes[node].closed = !self.nodes[node].healthy;
         self.show_node_to_scheduler(node);
         self.node_changed_for_queue(cx);
@@ -153,6 +163,10 @@ impl Control {
     pub(super) fn show_node_to_scheduler(&mut self, node: NodeId) {
         let (spec, known) = (&self.catalog.nodes[node], &self.catalog.known);
         let row = &self.nodes[node];
+        if !row.exists() {
+            self.scheduling.scheduler.remove_node(node);
+            return;
+        }
         let mut taints = spec.taints.clone();
         let mark = |key, effect| Taint { key, value: known.empty, effect };
         if row.closed {
@@ -171,7 +185,7 @@ impl Control {
     // Zones and the limiter of evictions.
 
     /// Recomputes each zone's state and the rate at which its nodes are tainted.
-    fn rate_zones(&mut self, cx: &mut Cx<'_>, cause: FactId) {
+    pub(super) fn rate_zones(&mut self, cx: &mut Cx<'_>, cause: FactId) {
         let profile = std::sync::Arc::clone(&self.profile);
         let Eviction::Taints(policy) = &profile.eviction else { return };
         let was_all_full = self.all_full();
@@ -314,7 +328,8 @@ impl Control {
     /// Pods whose toleration of this length has ended are deleted.
     pub(super) fn toleration_over(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (NodeId, u32, Span)) {
         let (node, taint, length) = what;
-        if self.nodes[node].taint != taint || !self.nodes[node].evicting {
+        let row = &self.nodes[node];
+        if row.taint != taint || (row.exists() && !row.evicting) {
             return;
         }
         for pod in self.nodes[node].pods.clone() {

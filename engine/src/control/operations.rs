@@ -23,6 +23,7 @@ impl Control {
             Operation::Cordon { nodes } => self.cordon(cx, cause, &nodes),
             Operation::Uncordon { nodes } => self.uncordon(cx, cause, &nodes),
             Operation::Drain { nodes } => self.drain(cx, cause, &nodes),
+            Operation::RemoveNode { nodes } => self.remove_nodes(cx, cause, &nodes),
             Operation::DeletePods { pods, grace } => {
                 for pod in pods {
                     if pod < self.pods.next_id() {
@@ -170,7 +171,8 @@ impl Control {
 
     fn cordon(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         for &node in nodes {
-            if !std::mem::replace(&mut self.nodes[node].cordoned, true) {
+            let row = &mut self.nodes[node];
+            if row.exists() && !std::mem::replace(&mut row.cordoned, true) {
                 cx.facts.record(cx.now, cause, FactKind::NodeCordoned { node });
                 self.show_node_to_scheduler(node);
             }
@@ -189,7 +191,7 @@ impl Control {
 
     fn drain(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         self.cordon(cx, cause, nodes);
-        for &node in nodes {
+        for &node in nodes.iter().filter(|node| self.nodes[**node].exists()).collect::<Vec<_>>() {
             self.delete_pods_of(cx, (Client::Operator, cause), node, Deletion::Drained);
         }
     }

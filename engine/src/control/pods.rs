@@ -60,6 +60,9 @@ impl Control {
         }
         self.nodes[node].pods.push(pod);
         self.tolerate_from_now(cx, pod, node);
+        if !self.nodes[node].exists() {
+            self.orphaned(cx, node); // Deleted while the binding was on its way; the store does not mind.
+        }
     }
 
     /// The agent of a pod's node learns what the store has of it.
@@ -198,6 +201,10 @@ impl Control {
     pub(super) fn message(&mut self, cx: &mut Cx<'_>, cause: FactId, from: Address, message: Message) {
         let Address::Agent(node) = from else { return };
         match message {
+            Message::Register => {
+                self.register(cx, cause, node);
+                self.hello(cx, cause, node);
+            }
             Message::Hello => self.hello(cx, cause, node),
             Message::Status { pod, state } => {
                 let write = Write::Report { pod, node, report: state };

@@ -151,7 +151,12 @@ impl Control {
     /// A node opened or closed: pods that were refused may fit now.
     pub(super) fn node_changed_for_queue(&mut self, cx: &mut Cx<'_>) {
         let change = NodeChange { taints: true, unschedulable: true, ..NodeChange::default() };
-        self.scheduling.queue.on_event(Event::NodeUpdated(change), cx.now);
+        self.tell_queue(cx, Event::NodeUpdated(change));
+    }
+
+    /// Something changed: pods that were refused may fit now.
+    pub(super) fn tell_queue(&mut self, cx: &mut Cx<'_>, event: Event) {
+        self.scheduling.queue.on_event(event, cx.now);
         self.wake_scheduler(cx);
     }
 

@@ -359,7 +359,11 @@ impl Control {
     pub(super) fn replacement_revision(&mut self, pod: PodId) -> RevisionId {
         let row = &self.pods[pod];
         let lost = row.revision;
-        let current = self.workloads[row.workload].current.unwrap_or(lost);
+        let owner = &self.workloads[row.workload];
+        if !owner.exists || !owner.revisions.contains(&lost) {
+            return lost; // What is left of a deleted workload is not replaced in its next life either.
+        }
+        let current = owner.current.unwrap_or(lost);
         if current != lost && self.slot_policy(row.workload).is_some() {
             self.revisions[lost].wanted = self.revisions[lost].wanted.saturating_sub(1);
             self.revisions[current].wanted += 1;

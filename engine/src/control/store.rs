@@ -29,6 +29,8 @@ pub(crate) enum Write {
     Endpoints { service: ServiceId },
     /// The taint that closes an unhealthy node, or its removal, as the node's health is when it lands.
     NodeTaint { node: NodeId },
+    /// Forced deletion of a pod whose node does not exist.
+    CollectPod { pod: PodId, why: Deletion },
 }
 
 /// A token bucket that answers when a request may go out.
@@ -80,6 +82,11 @@ impl Store {
             told: [Time::ZERO; 9],
         }
     }
+
+    /// A client makes a request that changes nothing here, but counts for its rate limit.
+    pub(crate) fn spend(&mut self, now: Time, client: Client) {
+        self.limiters[client as usize].grant(now);
+    }
 }
 
 /// Waits longer than this are reported, so that a report can say what limited a recovery.
@@ -130,6 +137,7 @@ impl Control {
             Write::ScaleRevision { revision, wanted } => self.revision_scaled(cx, cause, revision, wanted),
             Write::Endpoints { service } => self.publish(cx, cause, service),
             Write::NodeTaint { node } => self.node_tainted(cx, cause, node),
+            Write::CollectPod { pod, why } => self.pod_collected(cx, cause, pod, why),
         }
     }
 }

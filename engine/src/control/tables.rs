@@ -79,6 +79,10 @@ pub(super) struct NodeRow {
     pub(super) cause: FactId,
     /// The fact that says it is unhealthy.
     pub(super) unhealthy_fact: FactId,
+    /// The fact that says that the object is gone; none while it exists.
+    pub(super) removed: FactId,
+    /// Heartbeats arrive in time until further notice.
+    pub(super) steady: bool,
     /// Pods bound to it that are not gone, in the order of binding.
     pub(super) pods: Vec<PodId>,
 }
@@ -96,8 +100,30 @@ impl NodeRow {
             stamp: 0,
             cause: FactId::NONE,
             unhealthy_fact: FactId::NONE,
+            removed: FactId::NONE,
+            steady: false,
             pods: Vec::new(),
         }
+    }
+
+    /// Whether the cluster has such a node.
+    pub(super) fn exists(&self) -> bool {
+        self.removed == FactId::NONE
+    }
+
+    /// The object is gone and everything that was noted on it. Tolerations that run out go on: nothing takes them back.
+    /// Source: kubernetes/kubernetes:pkg/controller/tainteviction/taint_eviction.go, `handleNodeUpdate`.
+    pub(super) fn remove(&mut self, fact: FactId) {
+        (self.healthy, self.cordoned, self.closed, self.evicting) = (true, false, false, false);
+        self.stamp = self.stamp.wrapping_add(1);
+        (self.cause, self.unhealthy_fact, self.removed) = (FactId::NONE, fact, fact);
+    }
+
+    /// A new object of the same name: without taints, so that tolerations of the old one's are void.
+    pub(super) fn come_back(&mut self) {
+        self.stamp = self.stamp.wrapping_add(1);
+        self.taint += 1;
+        (self.unhealthy_fact, self.removed) = (FactId::NONE, FactId::NONE);
     }
 }
 

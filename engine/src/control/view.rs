@@ -18,6 +18,8 @@ pub struct View<'a> {
 pub struct NodeView {
     /// Which.
     pub id: NodeId,
+    /// Whether the cluster has it: false from the deletion of its object until it registers again.
+    pub exists: bool,
     /// Whether it is considered healthy.
     pub healthy: bool,
     /// Closed for new pods by an operator.
@@ -115,7 +117,8 @@ impl<'a> View<'a> {
         let (requested_cpu, requested_memory) = self.control.requested_on(id);
         NodeView {
             id,
-            healthy: row.healthy,
+            exists: row.exists(),
+            healthy: row.exists() && row.healthy,
             cordoned: row.cordoned,
             requested_cpu,
             requested_memory,

@@ -14,7 +14,7 @@ pub use catalog::{Catalog, Image};
 pub use node::{HOSTNAME_LABEL, NodeSpec, REGION_LABEL, Taint, TaintEffect, WellKnown, ZONE_LABEL};
 pub use pod::{
     Affinity, Container, HostPort, NodeTerm, PodTemplate, PodTerm, Probe, ProbeKind, ProbeRole, PullPolicy,
-    RestartPolicy, SpreadConstraint, Toleration, Weighted, WhenUnsatisfiable,
+    RestartPolicy, SCORED_CPU, SCORED_MEMORY, SpreadConstraint, Toleration, Weighted, WhenUnsatisfiable,
 };
 pub use resources::{Bytes, MilliCpu, Resources};
 pub use service::ServiceSpec;

@@ -64,7 +64,59 @@ pub struct Container {
     pub pre_stop: Option<Span>,
 }
 
+/// What scoring assumes of a container without a CPU request, thousandths of a core.
+/// Source: kubernetes/kubernetes:pkg/scheduler/util/pod_resources.go, `DefaultMilliCPURequest`.
+pub const SCORED_CPU: MilliCpu = MilliCpu(100);
+/// What scoring assumes of a container without a memory request (same source, `DefaultMemoryRequest`).
+pub const SCORED_MEMORY: Bytes = Bytes(200 << 20);
+
+impl PodTemplate {
+    /// A template of these containers and nothing special. An amount of 0 counts as not requested.
+    pub fn new(namespace: Symbol, labels: Labels, containers: Vec<Container>) -> Self {
+        let mut requests = Resources::default();
+        let (mut score_cpu, mut score_memory) = (MilliCpu(0), Bytes(0));
+        for container in &containers {
+            let own = &container.requests;
+            requests.add(own);
+            score_cpu.0 += if own.cpu.0 == 0 { SCORED_CPU.0 } else { own.cpu.0 };
+            score_memory.0 += if own.memory.0 == 0 { SCORED_MEMORY.0 } else { own.memory.0 };
+        }
+        Self {
+            namespace,
+            labels,
+            requests,
+            score_cpu,
+            score_memory,
+            containers,
+            init: Vec::new(),
+            node_selector: Vec::new(),
+            affinity: Affinity::default(),
+            tolerations: Vec::new(),
+            spread: Vec::new(),
+            host_ports: Vec::new(),
+            node_name: None,
+            priority: 0,
+            grace: None,
+            restart: RestartPolicy::Always,
+        }
+    }
+}
+
 impl Container {
+    /// A container without limits, probes or hooks, its image pulled unless present.
+    pub fn new(name: Symbol, image: ImageId, requests: Resources) -> Self {
+        Self {
+            name,
+            image,
+            pull: PullPolicy::IfNotPresent,
+            requests,
+            cpu_limit: None,
+            memory_limit: None,
+            probes: Vec::new(),
+            pre_stop: None,
+        }
+    }
+
     /// The probe of a role.
     pub fn probe(&self, role: ProbeRole) -> Option<&Probe> {
         self.probes.iter().find(|p| p.role == role)

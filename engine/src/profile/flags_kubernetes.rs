@@ -356,7 +356,7 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
     ),
     flag!(
         "pod-gc-period",
-        "Pods whose node is gone are collected on this grid (a constant).",
+        "Pods whose node object was deleted are looked for on this grid, and collected after 40 s of quarantine (a constant).",
         "kubernetes/kubernetes:pkg/controller/podgc/gc_controller.go",
         Kind::Period,
         in eviction, Eviction::Taints(taints) => taints.garbage_period

@@ -259,7 +259,7 @@ pub struct TaintEviction {
     pub default_toleration: Span,
     /// Recovered nodes lose their taint on this grid.
     pub recovery_period: Span,
-    /// Pods whose node is gone are collected on this grid.
+    /// Pods whose node object was deleted are looked for on this grid; found ones are collected after a quarantine.
     pub garbage_period: Span,
 }
 

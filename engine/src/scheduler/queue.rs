@@ -180,12 +180,14 @@ impl SchedulingQueue {
         !self.active.is_empty() || (self.settings.pop_from_backoff && !self.backoff.is_empty())
     }
 
-    /// A pod in flight found no node. Without any filter to blame (there are no nodes) it counts as an error.
+    /// A pod in flight found no node. Without any filter to blame (there are no nodes) it counts as an error, but where
+    /// errors do not back off it waits for a node instead of being tried without end.
     pub fn refused(&mut self, pod: PodId, filters: FilterSet, now: Time) {
-        if filters.is_empty() {
-            self.failed(pod, now);
-            return;
-        }
+        let filters = match filters.is_empty() {
+            false => filters,
+            true if self.settings.max_backoff.is_zero() => Event::NodeAdded.helps(),
+            true => return self.failed(pod, now),
+        };
         let Some(Part::InFlight { missed }) = self.pods.get(&pod).map(|entry| entry.part) else { return };
         let entry = self.pods.get_mut(&pod).expect("it was found a line above");
         entry.refusals += 1;
@@ -487,5 +489,16 @@ mod tests {
         queue.remove(POD);
         assert!(queue.is_empty());
         assert_eq!(queue.next_wake(), None);
+    }
+
+    #[test]
+    fn without_nodes_and_backoff_a_pod_waits_for_a_node() {
+        let mut queue = queue("swarm");
+        queue.add(POD, 0, at(0));
+        queue.pop(at(0));
+        queue.refused(POD, FilterSet::EMPTY, at(0));
+        assert!(!queue.is_ready(), "nothing is tried without end");
+        queue.on_event(Event::NodeAdded, at(9));
+        assert_eq!(queue.pop(at(9)), Some(POD));
     }
 }

@@ -3,5 +3,6 @@
 mod kubernetes;
 mod random;
 mod recorded;
+mod removed;
 mod script;
 mod swarm;

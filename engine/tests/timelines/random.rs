@@ -75,7 +75,8 @@ impl Story {
                 0 => Operation::Delete { workload },
                 _ => Operation::Apply { workload },
             },
-            9 => match self.dice.below(3) {
+            9 => match self.dice.below(4) {
+                3 => Operation::RemoveNode { nodes: self.some_nodes() },
                 0 => Operation::Drain { nodes: self.some_nodes() },
                 1 => Operation::Cordon { nodes: self.some_nodes() },
                 _ => Operation::Uncordon { nodes: self.some_nodes() },
@@ -148,6 +149,11 @@ impl Story {
         self.note("all is healed");
         self.lab.heal();
         self.lab.unmute((0..NODES).map(NodeId).filter(|n| self.lab.world.reachable(*n)).collect::<Vec<_>>());
+        // Agents register a node that was removed when they start, and only then.
+        let absent =
+            (0..NODES).map(NodeId).filter(|n| !self.lab.view().node(*n).exists && self.lab.world.reachable(*n));
+        let absent: Vec<_> = absent.collect();
+        self.lab.kill(absent);
         self.lab.boot((0..NODES).map(NodeId).filter(|n| self.lab.world.down.contains(n)).collect::<Vec<_>>());
         self.lab.command(Operation::Uncordon { nodes: (0..NODES).map(NodeId).collect() });
         for (workload, versions) in self.workloads.clone() {

@@ -75,7 +75,7 @@ pub struct NodeHit {
     pub node: NodeId,
     /// When its host died, or when the fault took effect.
     pub since: Time,
-    /// When the control plane declared it unhealthy, or first gave up on one of its pods.
+    /// When the control plane declared it unhealthy, first gave up on one of its pods, or lost the node object.
     pub detected: Option<Time>,
 }
 
@@ -146,6 +146,7 @@ impl<'a> Reader<'a> {
             FactKind::HostDown { node } => self.host_down(fact, node),
             FactKind::NodeUnhealthy { node, .. } => self.node_unhealthy(fact, node),
             FactKind::NodeHealthy { node } => self.node_state(node, |state| *state = NodeState::default()),
+            FactKind::NodeRemoved { node } => self.node_removed(fact, node),
             FactKind::NodeEvicting { node } => self.node_evicting(fact, node),
             FactKind::NodeEvictionCancelled { node } => self.node_state(node, |state| state.evicting = None),
             FactKind::PodCreated { pod, .. } => self.created(fact, pod),
@@ -194,6 +195,15 @@ impl<'a> Reader<'a> {
                     self.hits.push(NodeHit { fault, node, since, detected: Some(fact.at) });
                 }
             }
+        }
+        self.each_loss_on(node, |loss| loss.step(Stage::Detected, fact));
+    }
+
+    /// Whoever removes a node that is lost knows that it is, and so does the control plane from then on.
+    fn node_removed(&mut self, fact: &Fact, node: NodeId) {
+        self.node_state(node, |state| *state = NodeState::default());
+        if let Some(hit) = self.hits.iter_mut().rev().find(|hit| hit.node == node) {
+            hit.detected.get_or_insert(fact.at);
         }
         self.each_loss_on(node, |loss| loss.step(Stage::Detected, fact));
     }

@@ -34,6 +34,7 @@ const FAULT_GROUND: RGBColor = RGBColor(253, 236, 234);
 const OPERATION: RGBColor = RGBColor(64, 132, 214);
 const HEALTHY: RGBColor = RGBColor(190, 227, 200);
 const CORDONED: RGBColor = RGBColor(178, 190, 205);
+const REMOVED: RGBColor = RGBColor(120, 130, 142);
 const UNHEALTHY: RGBColor = RGBColor(240, 160, 75);
 const EVICTING: RGBColor = RGBColor(155, 89, 182);
 const DOWN: RGBColor = RGBColor(200, 40, 50);
@@ -245,8 +246,9 @@ impl<B: DrawingBackend> Canvas<'_, B> {
             (Health::Unhealthy, "declared unhealthy"),
             (Health::Evicting, "evicting"),
             (Health::Cordoned, "cordoned"),
+            (Health::Removed, "removed"),
         ];
-        let mut x = RIGHT - 575;
+        let mut x = RIGHT - 658;
         for (health, name) in entries {
             self.fill((x, y), (x + 10, y + 10), colour(health))?;
             self.text((x + 15, y + 5), name, (HPos::Left, FAINT), 13)?;
@@ -326,6 +328,7 @@ fn colour(health: Health) -> RGBColor {
     match health {
         Health::Healthy => HEALTHY,
         Health::Cordoned => CORDONED,
+        Health::Removed => REMOVED,
         Health::Unhealthy => UNHEALTHY,
         Health::Evicting => EVICTING,
         Health::Down => DOWN,

@@ -59,6 +59,8 @@ pub(crate) enum Health {
     Healthy,
     /// Closed by an operator.
     Cordoned,
+    /// Its node object is deleted.
+    Removed,
     /// Declared unhealthy.
     Unhealthy,
     /// Being evicted.
@@ -197,11 +199,14 @@ struct Known {
     unhealthy: bool,
     evicting: bool,
     cordoned: bool,
+    removed: bool,
 }
 
 impl Known {
     fn health(self) -> Health {
-        if self.evicting {
+        if self.removed {
+            Health::Removed
+        } else if self.evicting {
             Health::Evicting
         } else if self.unhealthy {
             Health::Unhealthy
@@ -240,7 +245,7 @@ fn strips(run: &Run, names: Names<'_>) -> Vec<Strip> {
         }
     }
     let mut known = vec![Known::default(); nodes.len()];
-    let mut tallies: Vec<[u32; 5]> = members.iter().map(|members| [members.len() as u32, 0, 0, 0, 0]).collect();
+    let mut tallies: Vec<[u32; 6]> = members.iter().map(|members| [members.len() as u32, 0, 0, 0, 0, 0]).collect();
     for fact in &run.facts {
         let Some((node, change)) = change_of(&fact.kind) else { continue };
         let Some(state) = known.get_mut(node.index()) else { continue };
@@ -258,8 +263,9 @@ fn strips(run: &Run, names: Names<'_>) -> Vec<Strip> {
 }
 
 impl Strip {
-    fn note(&mut self, at: Time, tally: &[u32; 5]) {
-        let states = [Health::Healthy, Health::Cordoned, Health::Unhealthy, Health::Evicting, Health::Down];
+    fn note(&mut self, at: Time, tally: &[u32; 6]) {
+        let states =
+            [Health::Healthy, Health::Cordoned, Health::Removed, Health::Unhealthy, Health::Evicting, Health::Down];
         let all: u32 = tally.iter().sum();
         let worst = states.into_iter().rev().find(|state| tally[*state as usize] > 0).unwrap_or(Health::Healthy);
         let ill = (all - tally[Health::Healthy as usize]) * 1000 / all.max(1);
@@ -283,6 +289,10 @@ fn change_of(kind: &FactKind) -> Option<(NodeId, Change)> {
         }
         FactKind::NodeEvicting { node } => (node, |known| known.evicting = true),
         FactKind::NodeEvictionCancelled { node } => (node, |known| known.evicting = false),
+        FactKind::NodeRemoved { node } => {
+            (node, |known| *known = Known { removed: true, down: known.down, ..Known::default() })
+        }
+        FactKind::NodeRegistered { node } => (node, |known| known.removed = false),
         FactKind::NodeCordoned { node } => (node, |known| known.cordoned = true),
         FactKind::NodeUncordoned { node } => (node, |known| known.cordoned = false),
         _ => return None,

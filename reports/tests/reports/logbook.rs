@@ -17,8 +17,7 @@ use shakedown_engine::ids::{
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::Bytes;
 use shakedown_engine::model::{
-    Affinity, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, PullPolicy, Resources, RestartPolicy, ServiceSpec,
-    Strategy, WorkloadKind, WorkloadSpec,
+    Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::profile::Profile;
 use shakedown_engine::time::{Span, Time};
@@ -221,33 +220,7 @@ fn template(
     name: shakedown_engine::ids::Symbol,
     image: shakedown_engine::ids::ImageId,
 ) -> PodTemplate {
-    PodTemplate {
-        namespace: empty,
-        labels: Labels::new([(empty, name)]),
-        requests: Resources::default(),
-        score_cpu: MilliCpu(100),
-        score_memory: Bytes(200 << 20),
-        containers: vec![Container {
-            name,
-            image,
-            pull: PullPolicy::IfNotPresent,
-            requests: Resources::default(),
-            cpu_limit: None,
-            memory_limit: None,
-            probes: Vec::new(),
-            pre_stop: None,
-        }],
-        init: Vec::new(),
-        node_selector: Vec::new(),
-        affinity: Affinity::default(),
-        tolerations: Vec::new(),
-        spread: Vec::new(),
-        host_ports: Vec::new(),
-        node_name: None,
-        priority: 0,
-        grace: None,
-        restart: RestartPolicy::Always,
-    }
+    PodTemplate::new(empty, Labels::new([(empty, name)]), vec![Container::new(name, image, Resources::default())])
 }
 
 /// What Kubernetes does after its node `doe` died at 300 s: unhealthy at 352 s, eviction at 652 s, back 1.5 s later.

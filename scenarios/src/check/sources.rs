@@ -66,8 +66,8 @@ pub(crate) fn is_manifest(node: &Node) -> bool {
     node.get("kind").is_some() && node.get("apiVersion").is_some() && node.get("shakedown").is_none()
 }
 
-/// True for a Compose file: services that are a mapping, without an API version or a scenario's first line.
+/// True for a Compose file: services that are a mapping, or a version, without the first line of anything else.
 pub(crate) fn is_compose(node: &Node) -> bool {
-    let services = node.get("services").is_some_and(|services| !services.entries().is_empty());
-    services && node.get("shakedown").is_none() && node.get("apiVersion").is_none()
+    let services = node.get("services").is_some_and(super::is_mapping);
+    (services || node.get("version").is_some()) && node.get("shakedown").is_none() && node.get("apiVersion").is_none()
 }

@@ -107,7 +107,17 @@ impl Checker<'_> {
     fn lasting(&mut self, raw: &EntryRaw, name: &str) {
         let once = matches!(
             name,
-            "restore" | "restart" | "uncordon" | "scale" | "deploy" | "undo" | "pause" | "resume" | "apply" | "delete"
+            "restore"
+                | "restart"
+                | "uncordon"
+                | "remove_node"
+                | "scale"
+                | "deploy"
+                | "undo"
+                | "pause"
+                | "resume"
+                | "apply"
+                | "delete"
         );
         if let (true, Some(lasts)) = (once, raw.r#for) {
             self.low
@@ -146,6 +156,7 @@ fn kinds(raw: &EntryRaw) -> Vec<(&'static str, Mark)> {
         ("cordon", raw.cordon.as_ref().map(|v| v.mark)),
         ("uncordon", raw.uncordon.as_ref().map(|v| v.mark)),
         ("drain", raw.drain.as_ref().map(|v| v.mark)),
+        ("remove_node", raw.remove_node.as_ref().map(|v| v.mark)),
         ("scale", raw.scale.as_ref().map(|v| v.mark)),
         ("deploy", raw.deploy.as_ref().map(|v| v.mark)),
         ("undo", raw.undo.as_ref().map(|v| v.mark)),

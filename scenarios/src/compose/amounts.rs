@@ -27,6 +27,13 @@ pub(super) const CPUS: Form<MilliCpu> = Form { expected: "a number of processors
 pub(super) const DURATION: Form<Span> =
     Form { expected: "a duration such as `90s`, `1m30s` or `500ms`", parse: duration };
 
+/// A time of a health check; zero means the default.
+pub(super) const CHECK: Form<Span> = Form {
+    expected: "a duration of at least `1ms`, such as `5s` or `1m30s`",
+    // Source: moby/moby:api/types/container/config.go, MinimumDuration.
+    parse: |text| duration(text).filter(|span| span.is_zero() || *span >= Span::from_millis(1)),
+};
+
 /// A whole number.
 pub(super) const COUNT: Form<u32> =
     Form { expected: "a whole number that is not negative", parse: |text| text.parse().ok() };

@@ -104,7 +104,7 @@ impl Reader<'_, '_> {
     pub(super) fn restart(&mut self, service: &Node, deploy: Option<&Node>) -> RestartPolicy {
         let policy = deploy.and_then(|deploy| self.part(deploy, "restart_policy", &keys::RESTART));
         let condition = policy.and_then(|policy| self.word(policy, "condition", &["none", "on-failure", "any"]));
-        let word = match service.get("restart").and_then(Node::scalar) {
+        let word = match self.written(service, "restart").and_then(Node::scalar) {
             Some(text) if text.strip_prefix("on-failure:").is_some_and(|n| n.parse::<u32>().is_ok()) => {
                 let mark = service.get("restart").map_or(service.mark, |node| node.mark);
                 let why = "the profile's own flag decides how often, such as `restart-max-attempts`";
@@ -148,11 +148,7 @@ impl Reader<'_, '_> {
     }
 
     /// Where replicas may run and would better run. `own` selects the replicas themselves.
-    pub(super) fn placement(
-        &mut self,
-        deploy: Option<&Node>,
-        own: &Selector,
-    ) -> (Affinity, Vec<SpreadConstraint>) {
+    pub(super) fn placement(&mut self, deploy: Option<&Node>, own: &Selector) -> (Affinity, Vec<SpreadConstraint>) {
         let mut affinity = Affinity::default();
         let Some(node) = deploy.and_then(|deploy| self.part(deploy, "placement", &keys::PLACEMENT)) else {
             return (affinity, Vec::new());
@@ -195,6 +191,9 @@ impl Reader<'_, '_> {
 
     /// One condition on nodes. Source: moby/swarmkit:manager/constraint/constraint.go.
     fn constraint(&mut self, node: &Node) -> Option<Requirement> {
+        if !self.is_known(node) {
+            return None;
+        }
         let text = node.scalar().unwrap_or_default();
         let split = |sign: &str| text.split_once(sign).map(|(key, value)| (key.trim(), value.trim()));
         let parsed = split("!=").map(|(key, value)| (key, value, false));
@@ -254,6 +253,9 @@ impl Reader<'_, '_> {
             return None;
         }
         let spread = node.get("spread");
+        if spread.is_some_and(|spread| !self.is_known(spread)) {
+            return None;
+        }
         let text = spread.and_then(Node::scalar).unwrap_or_default();
         let mark = spread.map_or(node.mark, |spread| spread.mark);
         if text.starts_with("engine.labels.") {

@@ -7,7 +7,7 @@
 use shakedown_engine::model::{Probe, ProbeKind, ProbeRole};
 use shakedown_engine::time::Span;
 
-use super::amounts::{COUNT, DURATION, Form};
+use super::amounts::{CHECK, COUNT};
 use super::{Reader, keys};
 use crate::text::{Node, Value, wrong_type};
 
@@ -72,8 +72,7 @@ impl Reader<'_, '_> {
 
     /// A duration; zero counts as absent, as in Docker.
     fn span(&mut self, node: &Node, key: &str) -> Option<Span> {
-        const FORM: Form<Span> = DURATION;
-        self.amount(node, key, &FORM).filter(|span| !span.is_zero())
+        self.amount(node, key, &CHECK).filter(|span| !span.is_zero())
     }
 
     fn test(&mut self, node: &Node) -> Test {

@@ -13,11 +13,20 @@ use crate::text::{Node, Value};
 /// Deeper defaults inside defaults are refused; it bounds the stack.
 const MAX_DEPTH: usize = 16;
 
-/// The file with variables replaced, and the variables that have no value but are not needed.
-pub(super) fn resolve(file: &Node, problems: &mut Problems) -> (Node, BTreeMap<String, Mark>) {
-    let mut walk = Walk { problems, missing: BTreeMap::new(), told: BTreeSet::new() };
-    let node = walk.node(file, At::File);
-    (node, walk.missing)
+/// A file without variables.
+pub(super) struct Resolved {
+    pub(super) file: Node,
+    /// Variables that have no value but are not needed, and where.
+    pub(super) missing: BTreeMap<String, Mark>,
+    /// Where values are that stay unknown; a problem was filed for each.
+    pub(super) unknown: BTreeSet<u32>,
+}
+
+/// Replaces all variables.
+pub(super) fn resolve(file: &Node, problems: &mut Problems) -> Resolved {
+    let mut walk = Walk { problems, missing: BTreeMap::new(), unknown: BTreeSet::new() };
+    let file = walk.node(file, At::File);
+    Resolved { file, missing: walk.missing, unknown: walk.unknown }
 }
 
 /// Where in the file a value stands.
@@ -55,7 +64,7 @@ struct Walk<'p> {
     problems: &'p mut Problems,
     missing: BTreeMap<String, Mark>,
     /// Places that were complained of: aliases repeat them.
-    told: BTreeSet<u32>,
+    unknown: BTreeSet<u32>,
 }
 
 /// What is wrong with a text.
@@ -91,10 +100,9 @@ impl Walk<'_> {
             }
             (Some(_), Some(name)) => Flaw::Missing(name),
         };
-        if self.told.insert(mark.start) {
+        if self.unknown.insert(mark.start) {
             self.tell(&flaw, mark);
         }
-        // Something that every reader of a value takes for a text; the file is refused anyway.
         text.to_owned()
     }
 

@@ -278,8 +278,19 @@ mod tests {
     #[test]
     fn every_table_is_sorted_and_names_each_key_once() {
         let all = [
-            &FILE, &SERVICE, &DEPLOY, &RESOURCES, &LIMITS, &RESERVATIONS, &PLACEMENT, &PREFERENCE, &RESTART, &UPDATE,
-            &HEALTH, &PORT, &DEPENDS,
+            &FILE,
+            &SERVICE,
+            &DEPLOY,
+            &RESOURCES,
+            &LIMITS,
+            &RESERVATIONS,
+            &PLACEMENT,
+            &PREFERENCE,
+            &RESTART,
+            &UPDATE,
+            &HEALTH,
+            &PORT,
+            &DEPENDS,
         ];
         for keys in all {
             assert!(keys.table.is_sorted_by(|a, b| a.0 < b.0), "{}", keys.called);

@@ -23,6 +23,7 @@ use crate::text::{NAME, Node, Value, is_name, wrong_type};
 
 use amounts::Form;
 pub(crate) use deploy::ROLE_LABEL;
+use interpolate::Resolved;
 use keys::{Effect, Keys};
 
 /// What came of a Compose file.
@@ -36,7 +37,13 @@ pub(crate) struct Composed {
 
 /// Lowers a Compose file; everything that is wrong with it is filed, what is ignored is named once.
 pub(crate) fn lower(documents: &[Node], low: &mut Lowering<'_>) -> Composed {
-    let mut reader = Reader { low, honoured: BTreeMap::new(), idle: BTreeMap::new(), said: BTreeSet::new() };
+    let mut reader = Reader {
+        low,
+        honoured: BTreeMap::new(),
+        idle: BTreeMap::new(),
+        said: BTreeSet::new(),
+        unknown: BTreeSet::new(),
+    };
     let lowered = reader.documents(documents).unwrap_or_default();
     reader.report();
     Composed { lowered, honoured: reader.honoured }
@@ -50,6 +57,8 @@ struct Reader<'r, 'l> {
     idle: BTreeMap<String, (Mark, u32)>,
     /// Warnings that were given.
     said: BTreeSet<&'static str>,
+    /// Where values stay unknown; nothing more is said of them.
+    unknown: BTreeSet<u32>,
 }
 
 impl Reader<'_, '_> {
@@ -58,7 +67,8 @@ impl Reader<'_, '_> {
         if !self.is_one_compose_file(documents) {
             return None;
         }
-        let (file, missing) = interpolate::resolve(whole, self.low.problems);
+        let Resolved { file, missing, unknown } = interpolate::resolve(whole, self.low.problems);
+        self.unknown = unknown;
         if !missing.is_empty() {
             let names: Vec<&str> = missing.keys().map(String::as_str).collect();
             let mark = missing.values().next().copied().unwrap_or(whole.mark);
@@ -76,10 +86,7 @@ impl Reader<'_, '_> {
         let mut lowered = Lowered::default();
         for (key, node) in services.entries() {
             if !is_name(&key.text) {
-                self.low
-                    .problems
-                    .error("E0204", key.mark, format!("`{}` cannot be a name", key.text))
-                    .expected(NAME);
+                self.low.problems.error("E0204", key.mark, format!("`{}` cannot be a name", key.text)).expected(NAME);
                 continue;
             }
             if let Some((workload, service)) = self.service(key, node, asked.contains(key.text.as_str())) {
@@ -178,15 +185,24 @@ impl Reader<'_, '_> {
         true
     }
 
+    /// What stands under a key and is known.
+    fn written<'n>(&self, parent: &'n Node, key: &str) -> Option<&'n Node> {
+        parent.get(key).filter(|node| !node.is_null() && self.is_known(node))
+    }
+
+    fn is_known(&self, node: &Node) -> bool {
+        !self.unknown.contains(&node.mark.start) || node.scalar().is_none()
+    }
+
     /// The mapping under a key, its keys looked at; `None` when nothing is there.
     fn part<'n>(&mut self, parent: &'n Node, key: &str, keys: &Keys) -> Option<&'n Node> {
-        let node = parent.get(key).filter(|node| !node.is_null())?;
+        let node = self.written(parent, key)?;
         self.keys(node, keys).then_some(node)
     }
 
     /// The amount under a key; `None` when nothing is there, or, with a problem filed, when it is malformed.
     fn amount<T>(&mut self, parent: &Node, key: &str, form: &Form<T>) -> Option<T> {
-        let node = parent.get(key).filter(|node| !node.is_null())?;
+        let node = self.written(parent, key)?;
         self.read(node, form)
     }
 
@@ -207,7 +223,7 @@ impl Reader<'_, '_> {
 
     /// A value of these words; another one is a problem.
     fn word<'n>(&mut self, parent: &'n Node, key: &str, words: &[&str]) -> Option<&'n str> {
-        let node = parent.get(key).filter(|node| !node.is_null())?;
+        let node = self.written(parent, key)?;
         let text = node.scalar();
         if text.is_none_or(|text| !words.contains(&text)) {
             self.low
@@ -231,9 +247,11 @@ impl Reader<'_, '_> {
     fn report(&mut self) {
         let Some(mark) = self.idle.values().map(|found| found.0).min_by_key(|mark| mark.start) else { return };
         let list: Vec<String> = self.idle.iter().map(|(path, found)| format!("{} `{path}`", found.1)).collect();
-        self.low
-            .problems
-            .info("N0611", mark, format!("these keys are accepted and change nothing here: {}", list.join(", ")));
+        self.low.problems.info(
+            "N0611",
+            mark,
+            format!("these keys are accepted and change nothing here: {}", list.join(", ")),
+        );
     }
 }
 

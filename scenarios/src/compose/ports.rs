@@ -17,7 +17,7 @@ impl Reader<'_, '_> {
     pub(super) fn ports(&mut self, service: &Node) -> Option<Vec<HostPort>> {
         let mut claimed = Vec::new();
         let published = self.list(service, "ports");
-        for port in published {
+        for port in published.iter().filter(|port| self.is_known(port)).collect::<Vec<_>>() {
             match &port.value {
                 Value::Map(_) => claimed.extend(self.long_port(port)),
                 Value::Scalar { text, .. } if short_port(text) => {}
@@ -31,7 +31,7 @@ impl Reader<'_, '_> {
         }
         let exposed = self.list(service, "expose");
         for port in exposed {
-            if !port.scalar().is_some_and(exposed_port) {
+            if self.is_known(port) && !port.scalar().is_some_and(exposed_port) {
                 self.low
                     .problems
                     .error("E0204", port.mark, format!("{} is not a port", port.describe()))
@@ -69,7 +69,7 @@ impl Reader<'_, '_> {
 
     /// Elements of the list under a key; anything else there is a problem.
     pub(super) fn list<'n>(&mut self, parent: &'n Node, key: &str) -> &'n [Node] {
-        let Some(node) = parent.get(key).filter(|node| !node.is_null()) else { return &[] };
+        let Some(node) = self.written(parent, key) else { return &[] };
         if !matches!(node.value, Value::List(_)) {
             wrong_type(node, "a list", self.low.problems);
         }
@@ -109,7 +109,14 @@ mod tests {
     #[test]
     fn short_ports_are_checked() {
         for good in [
-            "80", "8080:80", "127.0.0.1:8080:80", "127.0.0.1::80", "53:53/udp", "3000-3005", "90-91:80-81", "90-95:80",
+            "80",
+            "8080:80",
+            "127.0.0.1:8080:80",
+            "127.0.0.1::80",
+            "53:53/udp",
+            "3000-3005",
+            "90-91:80-81",
+            "90-95:80",
             "[::1]:80:80",
         ] {
             assert!(short_port(good), "{good}");

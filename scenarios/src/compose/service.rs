@@ -9,7 +9,7 @@ use shakedown_engine::model::{
 };
 use shakedown_engine::time::Span;
 
-use super::amounts::{DURATION, Form};
+use super::amounts::DURATION;
 use super::{Reader, keys};
 use crate::manifest::{DEFAULT_IMAGE_SIZE, image_name};
 use crate::text::{Decode, IMAGE, Key, Node, Value, is_image, wrong_type};
@@ -22,12 +22,7 @@ const SCORE: (MilliCpu, Bytes) = (MilliCpu(100), Bytes(200 << 20));
 
 impl Reader<'_, '_> {
     /// Lowers a service; `asked` when another one depends on it. `None`, with a problem filed, when it is broken.
-    pub(super) fn service(
-        &mut self,
-        key: &Key,
-        node: &Node,
-        asked: bool,
-    ) -> Option<(WorkloadId, Option<ServiceId>)> {
+    pub(super) fn service(&mut self, key: &Key, node: &Node, asked: bool) -> Option<(WorkloadId, Option<ServiceId>)> {
         let before = self.low.problems.errors();
         if !self.keys(node, &keys::SERVICE) {
             return None;
@@ -64,7 +59,13 @@ impl Reader<'_, '_> {
         let workload = self.low.declare(spec, key.mark);
         let service = (reached && self.low.first("Service", "default", &key.text, key.mark)).then(|| {
             let selector = Some(selector);
-            self.low.catalog.services.push(ServiceSpec { name, namespace, selector, headless, publish_not_ready: false })
+            self.low.catalog.services.push(ServiceSpec {
+                name,
+                namespace,
+                selector,
+                headless,
+                publish_not_ready: false,
+            })
         });
         Some((workload, service))
     }
@@ -76,12 +77,11 @@ impl Reader<'_, '_> {
         own: &Selector,
         host_ports: Vec<HostPort>,
     ) -> Option<TemplateId> {
-        const FORM: Form<Span> = DURATION;
         let share = self.share(node, deploy);
         let (affinity, spread) = self.placement(deploy, own);
         let labels = self.labels(node, &key.text);
         let restart = self.restart(node, deploy);
-        let grace = self.amount(node, "stop_grace_period", &FORM);
+        let grace = self.amount(node, "stop_grace_period", &DURATION);
         let probes = self.health(node);
         let pull = self.pull(node);
         let image = image_name(&self.image(key, node)?);
@@ -121,6 +121,7 @@ impl Reader<'_, '_> {
     /// The image; a service that is only built gets one of its own name.
     fn image(&mut self, key: &Key, node: &Node) -> Option<String> {
         match node.get("image").filter(|image| !image.is_null()) {
+            Some(image) if !self.is_known(image) => None,
             Some(image) => {
                 let text = String::decode(image, self.low.problems)?;
                 if !is_image(&text) {
@@ -134,10 +135,7 @@ impl Reader<'_, '_> {
             }
             None if node.get("build").is_some_and(|build| !build.is_null()) => {
                 let text = format!("`{0}` is built, not pulled: its image is taken to be `{0}`", key.text);
-                self.low
-                    .problems
-                    .info("N0612", key.mark, text)
-                    .help("write `image` next to `build` to name it");
+                self.low.problems.info("N0612", key.mark, text).help("write `image` next to `build` to name it");
                 Some(key.text.clone())
             }
             None => {
@@ -157,7 +155,11 @@ impl Reader<'_, '_> {
             match &labels.value {
                 Value::Map(entries) => {
                     for (key, value) in entries {
-                        let text = if value.is_null() { Some(String::new()) } else { String::decode(value, self.low.problems) };
+                        let text = if value.is_null() {
+                            Some(String::new())
+                        } else {
+                            String::decode(value, self.low.problems)
+                        };
                         pairs.extend(text.map(|text| (key.text.clone(), text)));
                     }
                 }
@@ -181,7 +183,7 @@ impl Reader<'_, '_> {
     fn pull(&mut self, node: &Node) -> PullPolicy {
         const WORDS: [&str; 8] =
             ["always", "never", "missing", "if_not_present", "build", "daily", "weekly", "refresh"];
-        let policy = node.get("pull_policy").filter(|policy| !policy.is_null());
+        let policy = self.written(node, "pull_policy");
         let word = match policy.and_then(Node::scalar) {
             Some(text) if text.starts_with("every_") => Some("refresh"),
             _ => self.word(node, "pull_policy", &WORDS),
@@ -191,7 +193,11 @@ impl Reader<'_, '_> {
             Some("never") => PullPolicy::Never,
             Some("daily" | "weekly" | "refresh") => {
                 let mark = policy.map_or(node.mark, |policy| policy.mark);
-                self.low.unmodelled.field("pull_policy", "an image is fetched when it is missing, not by its age", mark);
+                self.low.unmodelled.field(
+                    "pull_policy",
+                    "an image is fetched when it is missing, not by its age",
+                    mark,
+                );
                 PullPolicy::IfNotPresent
             }
             _ => PullPolicy::IfNotPresent,

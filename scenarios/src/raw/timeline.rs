@@ -42,6 +42,8 @@ shape! {
         uncordon: Option<At<NodesRaw>>,
         /// All pods of nodes are moved away.
         drain: Option<At<NodesRaw>>,
+        /// Node objects are deleted, as people or a cloud do for machines that are gone.
+        remove_node: Option<At<NodesRaw>>,
         /// The wanted replicas change.
         scale: Option<At<ScaleRaw>>,
         /// Another image is rolled out.

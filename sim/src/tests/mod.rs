@@ -21,8 +21,8 @@ use shakedown_engine::message::{
     Beats, ContainerRef, Input, InputKind, Order, OrderKind, Publication, RuntimeEvent, RuntimeOp,
 };
 use shakedown_engine::model::{
-    Affinity, Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Probe, ProbeKind, ProbeRole, PullPolicy,
-    Resources, RestartPolicy, ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+    Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Probe, ProbeKind, ProbeRole, Resources, ServiceSpec,
+    Strategy, WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::rng::Streams;
 use shakedown_engine::time::{Span, Time};
@@ -128,33 +128,9 @@ pub(crate) fn plain_template(catalog: &mut Catalog, image: ImageId) -> PodTempla
         success_threshold: 1,
         failure_threshold: 3,
     };
-    PodTemplate {
-        namespace: catalog.known.empty,
-        labels: Labels::default(),
-        requests: Resources::new(MilliCpu(100), Bytes(64 << 20)),
-        score_cpu: MilliCpu(100),
-        score_memory: Bytes(64 << 20),
-        containers: vec![Container {
-            name,
-            image,
-            pull: PullPolicy::IfNotPresent,
-            requests: Resources::new(MilliCpu(100), Bytes(64 << 20)),
-            cpu_limit: None,
-            memory_limit: None,
-            probes: vec![probe],
-            pre_stop: None,
-        }],
-        init: Vec::new(),
-        node_selector: Vec::new(),
-        affinity: Affinity::default(),
-        tolerations: Vec::new(),
-        spread: Vec::new(),
-        host_ports: Vec::new(),
-        node_name: None,
-        priority: 0,
-        grace: None,
-        restart: RestartPolicy::Always,
-    }
+    let requests = Resources::new(MilliCpu(100), Bytes(64 << 20));
+    let container = Container { probes: vec![probe], ..Container::new(name, image, requests) };
+    PodTemplate::new(catalog.known.empty, Labels::default(), vec![container])
 }
 
 /// A world and all that it said.

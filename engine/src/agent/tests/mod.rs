@@ -18,8 +18,7 @@ use crate::fact::{Exit, FactId, FactKind, FactLog};
 use crate::ids::{ImageId, NodeId, PodId, TemplateId};
 use crate::message::{ContainerRef, Message, Order, OrderKind, RuntimeEvent, RuntimeOp};
 use crate::model::{
-    Affinity, Bytes, Catalog, Container, MilliCpu, PodTemplate, Probe, ProbeKind, ProbeRole, PullPolicy, Resources,
-    RestartPolicy,
+    Bytes, Catalog, Container, PodTemplate, Probe, ProbeKind, ProbeRole, PullPolicy, Resources, RestartPolicy,
 };
 use crate::profile::{Profile, RateLimit};
 use crate::rng::Streams;
@@ -98,24 +97,7 @@ fn probe(role: ProbeRole, period: f64) -> Probe {
 }
 
 fn template(containers: Vec<Container>) -> PodTemplate {
-    PodTemplate {
-        namespace: crate::ids::Symbol(0),
-        labels: crate::labels::Labels::default(),
-        requests: Resources::default(),
-        score_cpu: MilliCpu(100),
-        score_memory: Bytes(1),
-        containers,
-        init: Vec::new(),
-        node_selector: Vec::new(),
-        affinity: Affinity::default(),
-        tolerations: Vec::new(),
-        spread: Vec::new(),
-        host_ports: Vec::new(),
-        node_name: None,
-        priority: 0,
-        grace: None,
-        restart: RestartPolicy::Always,
-    }
+    PodTemplate::new(crate::ids::Symbol(0), crate::labels::Labels::default(), containers)
 }
 
 /// A Swarm node, which replaces instead of restarting.

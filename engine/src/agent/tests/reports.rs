@@ -16,8 +16,8 @@ fn first_beat(agent: &mut Agent, now: Time) -> Time {
         timers: &mut timers,
     };
     agent.host_up(&mut cx, FactId::NONE);
-    let hello = matches!(orders[0].kind, OrderKind::Send { message: Message::Hello, .. });
-    assert!(hello && timers.is_empty());
+    let registers = matches!(orders[0].kind, OrderKind::Send { message: Message::Register, .. });
+    assert!(registers && timers.is_empty());
     let OrderKind::Heartbeats { period, first, .. } = orders[1].kind else { panic!("no heartbeats") };
     assert_eq!(period, s(10.0));
     first
@@ -41,10 +41,13 @@ fn a_rebooted_node_beats_at_once() {
 }
 
 #[test]
-fn a_reconnected_agent_asks_for_a_snapshot() {
+fn a_reconnected_agent_asks_for_a_snapshot_and_registers_only_while_it_was_never_answered() {
     let mut node = node();
     node.act(|agent, cx| agent.reconnected(cx, FactId::NONE));
-    check(&node.story(), "0 > Hello");
+    check(&node.story(), "0 > Register");
+    node.message(Message::Snapshot { pods: Vec::new() });
+    node.act(|agent, cx| agent.reconnected(cx, FactId::NONE));
+    check(&node.story(), "0 > Register\n0 > Hello");
 }
 
 #[test]

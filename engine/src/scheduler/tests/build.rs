@@ -5,9 +5,8 @@ use std::sync::Arc;
 use crate::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use crate::labels::{Labels, Selector};
 use crate::model::{
-    Affinity, Amount, Bytes, Catalog, Container, HOSTNAME_LABEL, MilliCpu, NodeSpec, PodTemplate, PodTerm, PullPolicy,
-    Resources, RestartPolicy, SpreadConstraint, Strategy, Taint, TaintEffect, WhenUnsatisfiable, WorkloadKind,
-    WorkloadSpec, ZONE_LABEL,
+    Amount, Bytes, Catalog, Container, HOSTNAME_LABEL, MilliCpu, NodeSpec, PodTemplate, PodTerm, Resources,
+    SpreadConstraint, Strategy, Taint, TaintEffect, WhenUnsatisfiable, WorkloadKind, WorkloadSpec, ZONE_LABEL,
 };
 use crate::profile::{Placement, Profile};
 use crate::rng::{Purpose, Streams};
@@ -61,33 +60,8 @@ impl Build {
     pub(super) fn template(&mut self, app: &str) -> PodTemplate {
         let image = self.0.image(app, Bytes(500 * MI));
         let (namespace, key, value, name) = (self.s("default"), self.s("app"), self.s(app), self.s("main"));
-        PodTemplate {
-            namespace,
-            labels: Labels::new([(key, value)]),
-            requests: Resources::default(),
-            score_cpu: MilliCpu(100),
-            score_memory: Bytes(200 * MI),
-            containers: vec![Container {
-                name,
-                image,
-                pull: PullPolicy::IfNotPresent,
-                requests: Resources::default(),
-                cpu_limit: None,
-                memory_limit: None,
-                probes: Vec::new(),
-                pre_stop: None,
-            }],
-            init: Vec::new(),
-            node_selector: Vec::new(),
-            affinity: Affinity::default(),
-            tolerations: Vec::new(),
-            spread: Vec::new(),
-            host_ports: Vec::new(),
-            node_name: None,
-            priority: 0,
-            grace: None,
-            restart: RestartPolicy::Always,
-        }
+        let container = Container::new(name, image, Resources::default());
+        PodTemplate::new(namespace, Labels::new([(key, value)]), vec![container])
     }
 
     /// The same with requests.

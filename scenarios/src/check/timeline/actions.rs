@@ -32,13 +32,14 @@ impl Checker<'_> {
     }
 
     fn on_nodes(&mut self, raw: &EntryRaw) -> Option<Action> {
-        let simple: [Kind<'_, NodesRaw, NodeSelection>; 6] = [
+        let simple: [Kind<'_, NodesRaw, NodeSelection>; 7] = [
             (&raw.kill, Action::Kill),
             (&raw.restore, Action::Restore),
             (&raw.restart, Action::Restart),
             (&raw.cordon, Action::Cordon),
             (&raw.uncordon, Action::Uncordon),
             (&raw.drain, Action::Drain),
+            (&raw.remove_node, Action::RemoveNode),
         ];
         for (nodes, action) in simple {
             if let Some(nodes) = nodes {
@@ -307,6 +308,7 @@ impl Checker<'_> {
             Action::Cordon(nodes) => format!("cordon {}", self.nodes_in_words(nodes)),
             Action::Uncordon(nodes) => format!("uncordon {}", self.nodes_in_words(nodes)),
             Action::Drain(nodes) => format!("drain {}", self.nodes_in_words(nodes)),
+            Action::RemoveNode(nodes) => format!("remove {}", self.nodes_in_words(nodes)),
             Action::Scale { workload: id, replicas } => format!("scale {} to {replicas}", workload(id)),
             Action::Deploy { workload: id, template } => {
                 let images = self.low.catalog.templates[*template].containers.iter();

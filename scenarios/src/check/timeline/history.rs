@@ -136,7 +136,10 @@ impl Checker<'_> {
             (Action::Kill(a), Action::Restore(b) | Action::Restart(b))
             | (Action::Restore(a) | Action::Restart(a), Action::Kill(b))
             | (Action::Cordon(a) | Action::Drain(a), Action::Uncordon(b))
-            | (Action::Uncordon(a), Action::Cordon(b) | Action::Drain(b)) => nodes(a, b),
+            | (Action::Uncordon(a), Action::Cordon(b) | Action::Drain(b))
+            // Whether the agent starts before or after its node is removed decides whether there is a node.
+            | (Action::RemoveNode(a), Action::Restore(b) | Action::Restart(b))
+            | (Action::Restore(a) | Action::Restart(a), Action::RemoveNode(b)) => nodes(a, b),
             _ => false,
         }
     }
