@@ -336,7 +336,8 @@ pub enum FactKind {
     Traffic(TrafficSlice),
 
     // Limits that made somebody wait.
-    /// A client of the control plane waited for its rate limit for longer than a second; at most one a minute.
+    /// A client of the control plane waited for its rate limit for longer than a second; at most one a minute, and one
+    /// more each time the wait has doubled.
     Throttled {
         /// Which client.
         client: Client,

@@ -68,7 +68,8 @@ pub(crate) struct Store {
     per_write: Span,
     latency: Span,
     limiters: [Limiter; 9],
-    told: [Time; 9],
+    /// When each client's wait was last reported, and how long it was.
+    told: [(Time, Span); 9],
 }
 
 impl Store {
@@ -79,7 +80,7 @@ impl Store {
             per_write,
             latency: control.store_write,
             limiters: control.limits.map(Limiter::new),
-            told: [Time::ZERO; 9],
+            told: [(Time::ZERO, Span::ZERO); 9],
         }
     }
 
@@ -91,7 +92,7 @@ impl Store {
 
 /// Waits longer than this are reported, so that a report can say what limited a recovery.
 const THROTTLE_WORTH_TELLING: Span = Span::from_secs(1);
-/// And no more often than this for one client.
+/// And no more often than this for one client, unless the wait has doubled.
 const THROTTLE_TELL_PERIOD: Span = Span::from_secs(60);
 
 impl Control {
@@ -109,9 +110,10 @@ impl Control {
             _ => self.store.limiters[client as usize].grant(from),
         };
         let wait = granted.since(from);
-        let told = &mut self.store.told[client as usize];
-        if wait > THROTTLE_WORTH_TELLING && (*told == Time::ZERO || cx.now.since(*told) >= THROTTLE_TELL_PERIOD) {
-            *told = cx.now;
+        let (told_at, told) = &mut self.store.told[client as usize];
+        let rested = cx.now.since(*told_at) >= THROTTLE_TELL_PERIOD;
+        if wait > THROTTLE_WORTH_TELLING && (rested || wait >= told.times(2)) {
+            (*told_at, *told) = (cx.now, wait);
             cx.facts.record(cx.now, cause, FactKind::Throttled { client, wait });
         }
         let start = self.store.free_at.max(granted);

@@ -393,3 +393,22 @@ fn a_rollout_that_was_resumed_is_reported_when_it_stalls() {
     assert_eq!(stalled.len(), 1);
     within(stalled[0], 2_600.0, 2_602.0, "the deadline counts from the resumption");
 }
+
+/// The batch of 256 waits for up to 12.8 s; the reader must learn of about that, not of the first second.
+#[test]
+fn the_reported_wait_grows_with_the_wait() {
+    let mut setup = Setup::new("kubernetes").nodes("a", 30);
+    let web = setup.deployment("web", 0);
+    let mut lab = setup.start(1);
+    lab.until(100);
+    lab.command(Operation::Scale { workload: web, replicas: 1000 });
+    lab.until(200);
+    let waits = lab.all(|k| matches!(k, FactKind::Throttled { .. }));
+    let longest = waits.iter().filter_map(|f| match f.kind {
+        FactKind::Throttled { wait, .. } => Some(wait.as_secs_f64()),
+        _ => None,
+    });
+    let longest = longest.fold(0.0, f64::max);
+    assert!(longest >= 6.4, "half of the longest wait at least: {longest}");
+    assert!(waits.len() < 12, "and not a fact for each request: {}", waits.len());
+}
