@@ -8,13 +8,11 @@ use std::sync::Arc;
 use shakedown_engine::ids::{Id, NodeId, PodId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind,
-    WorkloadSpec,
+    Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, WorkloadSpec,
 };
 use shakedown_engine::profile::Profile;
 use shakedown_engine::rng::{Purpose, Streams};
 use shakedown_engine::scheduler::{NodeState, Outcome, Request, Scheduler};
-use shakedown_engine::time::Span;
 
 /// Pods of one workload: enough that spreading it matters, few enough that there are several.
 const PODS_PER_WORKLOAD: usize = 1_000;
@@ -113,27 +111,8 @@ fn add_workload(catalog: &mut Catalog, index: usize, replicas: u32) {
     let container = Container::new(name, image, requests);
     let template = catalog.templates.push(PodTemplate::new(namespace, Labels::new([label]), vec![container]));
     let selector = Selector::equals([label]);
-    catalog.services.push(ServiceSpec {
-        name,
-        namespace,
-        selector: Some(selector.clone()),
-        headless: false,
-        publish_not_ready: false,
-    });
-    catalog.workloads.push(WorkloadSpec {
-        name,
-        namespace,
-        kind: WorkloadKind::Deployment,
-        replicas,
-        template,
-        selector,
-        strategy: Strategy::Default,
-        min_ready: Span::ZERO,
-        progress_deadline: None,
-        history_limit: None,
-        paused: false,
-        at_start: true,
-    });
+    catalog.services.push(ServiceSpec::new(name, namespace, selector.clone()));
+    catalog.workloads.push(WorkloadSpec { replicas, ..WorkloadSpec::deployment(name, namespace, template, selector) });
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use shakedown_engine::ids::{Id, NodeId, PodId, RevisionId, ServiceId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Affinity, Bytes, Catalog, MilliCpu, NodeSpec, PodTemplate, Resources, RestartPolicy, ServiceSpec, Strategy,
-    WorkloadKind, WorkloadSpec,
+    Bytes, Catalog, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::time::Span;
 use shakedown_engine::{NodeView, PodPhase, PodView, WorkloadView};
@@ -112,24 +111,8 @@ impl Scripted {
 }
 
 fn template(namespace: Symbol, labels: Labels) -> PodTemplate {
-    PodTemplate {
-        namespace,
-        labels,
-        requests: Resources::new(MilliCpu(100), Bytes(64 << 20)),
-        score_cpu: MilliCpu(100),
-        score_memory: Bytes(200 << 20),
-        containers: Vec::new(),
-        init: Vec::new(),
-        node_selector: Vec::new(),
-        affinity: Affinity::default(),
-        tolerations: Vec::new(),
-        spread: Vec::new(),
-        host_ports: Vec::new(),
-        node_name: None,
-        priority: 0,
-        grace: None,
-        restart: RestartPolicy::Always,
-    }
+    let requests = Resources::new(MilliCpu(100), Bytes(64 << 20));
+    PodTemplate { requests, ..PodTemplate::new(namespace, labels, Vec::new()) }
 }
 
 impl Scene for Scripted {

@@ -24,8 +24,6 @@ pub struct HostModel {
     pub sandbox: (Span, Span),
     /// Starting a container, shortest and longest.
     pub start: (Span, Span),
-    /// Removing what is left of a pod.
-    pub remove: Span,
     /// From power until the agent runs.
     pub boot: Span,
     /// Download bandwidth of one host, bytes a second.
@@ -105,7 +103,6 @@ impl Default for HostModel {
             // knowledge: sandbox and CNI 0.2-1 s, container start a few hundred ms.
             sandbox: (Span::from_millis(200), Span::from_millis(600)),
             start: (Span::from_millis(100), Span::from_millis(300)),
-            remove: Span::from_millis(200),
             boot: Span::from_secs(30),
             pull_bandwidth: 50_000_000,
             registry_bandwidth: 1_000_000_000,

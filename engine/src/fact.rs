@@ -471,18 +471,12 @@ pub struct FactLog {
     next: u32,
     hasher: Xxh3,
     scratch: Vec<u8>,
-    keep: bool,
 }
 
 impl FactLog {
-    /// A log that keeps all facts.
+    /// An empty log.
     pub fn new() -> Self {
-        Self { facts: Vec::new(), next: 1, hasher: Xxh3::new(), scratch: Vec::with_capacity(128), keep: true }
-    }
-
-    /// A log that only numbers and digests, for benchmarks and searches.
-    pub fn digest_only() -> Self {
-        Self { keep: false, ..Self::new() }
+        Self { facts: Vec::new(), next: 1, hasher: Xxh3::new(), scratch: Vec::with_capacity(128) }
     }
 
     /// Records what happened and returns its id.
@@ -494,9 +488,7 @@ impl FactLog {
         let buffer = std::mem::take(&mut self.scratch);
         self.scratch = postcard::to_extend(&fact, buffer).expect("a fact is plain data and always encodes");
         self.hasher.update(&self.scratch);
-        if self.keep {
-            self.facts.push(fact);
-        }
+        self.facts.push(fact);
         id
     }
 

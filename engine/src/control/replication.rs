@@ -61,6 +61,8 @@ impl Control {
         }
     }
 
+    /// Sends a batch of creations; the next one, twice as large, goes when the store has them all.
+    /// Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, `slowStartBatch`.
     fn create_batch(&mut self, cx: &mut Cx<'_>, revision: RevisionId) {
         let row = &mut self.revisions[revision];
         let n = row.batch.min(row.to_create);

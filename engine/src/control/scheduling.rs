@@ -11,7 +11,7 @@ use crate::profile::Profile;
 use crate::rng::{Purpose, Streams};
 use crate::scheduler::queue::{Event, NodeChange, SchedulingQueue};
 use crate::scheduler::{Outcome, Refusal, Request, Scheduler};
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -167,15 +167,5 @@ impl Control {
             total.add(&self.catalog.templates[self.pods[pod].template].requests);
         }
         (total.cpu.0, total.memory.0)
-    }
-
-    /// True while the scheduler has something that it will decide on without any event.
-    pub(super) fn scheduler_busy(&self) -> bool {
-        self.scheduling.queue.is_ready()
-    }
-
-    /// How long the present decision still takes at `now`.
-    pub(super) fn deciding_for(&self, now: Time) -> Span {
-        self.scheduling.free_at.since(now)
     }
 }

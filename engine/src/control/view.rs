@@ -176,9 +176,4 @@ impl<'a> View<'a> {
     pub fn endpoints(&self, id: ServiceId) -> &'a [PodId] {
         &self.control.services[id].endpoints
     }
-
-    /// True while the scheduler has pods that it will decide on without any further event.
-    pub fn scheduler_busy(&self) -> bool {
-        self.control.scheduler_busy() || !self.control.deciding_for(self.now).is_zero()
-    }
 }

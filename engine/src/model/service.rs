@@ -17,3 +17,10 @@ pub struct ServiceSpec {
     /// Pods count as endpoints before they are ready.
     pub publish_not_ready: bool,
 }
+
+impl ServiceSpec {
+    /// A service with one virtual address before the ready pods that `selector` matches.
+    pub fn new(name: Symbol, namespace: Symbol, selector: Selector) -> Self {
+        Self { name, namespace, selector: Some(selector), headless: false, publish_not_ready: false }
+    }
+}

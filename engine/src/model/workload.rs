@@ -33,6 +33,26 @@ pub struct WorkloadSpec {
     pub at_start: bool,
 }
 
+impl WorkloadSpec {
+    /// A deployment of one replica that exists from the start and leaves everything to the profile.
+    pub fn deployment(name: Symbol, namespace: Symbol, template: TemplateId, selector: Selector) -> Self {
+        Self {
+            name,
+            namespace,
+            kind: WorkloadKind::Deployment,
+            replicas: 1,
+            template,
+            selector,
+            strategy: Strategy::Default,
+            min_ready: Span::ZERO,
+            progress_deadline: None,
+            history_limit: None,
+            paused: false,
+            at_start: true,
+        }
+    }
+}
+
 /// What kind of object a workload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkloadKind {

@@ -1,4 +1,4 @@
-//! Keeping the number of replicas: how many to create or remove, in what batches, and which ones go first.
+//! Keeping the number of replicas: how many to create or remove, and which ones go first.
 //!
 //! It decides about pods by the facts it is handed and never looks them up. Pods that have ended or are on their way
 //! out are not handed in: they no longer count. Start at [`diff`] and [`removals`].
@@ -31,21 +31,6 @@ pub fn diff(active: u32, wanted: u32, burst: u32) -> Change {
         std::cmp::Ordering::Equal => Change::Nothing,
         std::cmp::Ordering::Greater => Change::Remove(bound(active - wanted)),
     }
-}
-
-/// Splits `count` creations into batches of `initial`, twice as many, and so on: 1, 2, 4, … An error in one batch is
-/// meant to stop the rest, so that a cluster that refuses pods is not flooded. `count` as `initial` gives one batch.
-///
-/// Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, `slowStartBatch`.
-pub fn batches(count: u32, initial: u32) -> impl Iterator<Item = u32> {
-    let mut left = count;
-    let mut size = initial.max(1);
-    std::iter::from_fn(move || {
-        let batch = size.min(left);
-        left -= batch;
-        size = size.saturating_mul(2);
-        (batch > 0).then_some(batch)
-    })
 }
 
 /// How far a pod has come.

@@ -30,14 +30,6 @@ fn a_pass_is_bounded_by_its_burst() {
     assert_eq!(diff(0, 1_000, 0), Change::Create(1_000));
 }
 
-/// Recorded on 1.36.2: 20 creations came as 1, 2, 4, 8, 5.
-#[test]
-fn creations_start_slowly() {
-    assert_eq!(batches(20, 1).collect::<Vec<_>>(), [1, 2, 4, 8, 5]);
-    assert_eq!(batches(20, 20).collect::<Vec<_>>(), [20]);
-    assert_eq!(batches(0, 1).count(), 0);
-}
-
 #[test]
 fn ranked_rules_apply_in_their_order() {
     let ready = |seconds| Some(Time::from_secs(seconds));

@@ -412,3 +412,18 @@ fn the_reported_wait_grows_with_the_wait() {
     assert!(longest >= 6.4, "half of the longest wait at least: {longest}");
     assert!(waits.len() < 12, "and not a fact for each request: {}", waits.len());
 }
+
+/// Recorded on 1.36.2 (10 to 30 replicas): 20 creations came in batches of 1, 2, 4, 8 and 5.
+#[test]
+fn creations_start_slowly() {
+    let mut setup = Setup::new("kubernetes").nodes("a", 5);
+    let web = setup.deployment("web", 10);
+    let mut lab = setup.start(1);
+    lab.until(100);
+    lab.command(Operation::Scale { workload: web, replicas: 30 });
+    lab.until(110);
+    let created = lab.times(|k| matches!(k, FactKind::PodCreated { .. }));
+    // Writes of one batch reach the store 0.1 ms apart; the next batch waits for the answers, 5 ms later.
+    let batches: Vec<usize> = created[10..].chunk_by(|a, b| b - a < 0.002).map(<[f64]>::len).collect();
+    assert_eq!(batches, [1, 2, 4, 8, 5]);
+}

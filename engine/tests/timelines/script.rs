@@ -12,8 +12,7 @@ use shakedown_engine::message::{
     Address, Beats, Input, InputKind, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp,
 };
 use shakedown_engine::model::{
-    Affinity, Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, PullPolicy, Resources, RestartPolicy,
-    ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+    Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, WorkloadSpec,
 };
 use shakedown_engine::profile::Profile;
 use shakedown_engine::rng::Streams;
@@ -200,35 +199,9 @@ impl Setup {
         let names = &mut self.catalog.names;
         let label = (names.intern("app"), names.intern(app));
         let requests = Resources::new(MilliCpu(100), Bytes(128 << 20));
-        let container = Container {
-            name: names.intern("main"),
-            image,
-            pull: PullPolicy::IfNotPresent,
-            requests: requests.clone(),
-            cpu_limit: None,
-            memory_limit: None,
-            probes: Vec::new(),
-            pre_stop: None,
-        };
+        let container = Container::new(names.intern("main"), image, requests);
         let namespace = names.intern("default");
-        self.catalog.templates.push(PodTemplate {
-            namespace,
-            labels: Labels::new([label]),
-            score_cpu: requests.cpu,
-            score_memory: requests.memory,
-            requests,
-            containers: vec![container],
-            init: Vec::new(),
-            node_selector: Vec::new(),
-            affinity: Affinity::default(),
-            tolerations: Vec::new(),
-            spread: Vec::new(),
-            host_ports: Vec::new(),
-            node_name: None,
-            priority: 0,
-            grace: None,
-            restart: RestartPolicy::Always,
-        })
+        self.catalog.templates.push(PodTemplate::new(namespace, Labels::new([label]), vec![container]))
     }
 
     /// A deployment of `replicas` and a service of the same name.
@@ -237,27 +210,10 @@ impl Setup {
         let names = &mut self.catalog.names;
         let selector = Selector::equals([(names.intern("app"), names.intern(name))]);
         let (name, namespace): (Symbol, Symbol) = (names.intern(name), names.intern("default"));
-        self.catalog.services.push(ServiceSpec {
-            name,
-            namespace,
-            selector: Some(selector.clone()),
-            headless: false,
-            publish_not_ready: false,
-        });
-        self.catalog.workloads.push(WorkloadSpec {
-            name,
-            namespace,
-            kind: WorkloadKind::Deployment,
-            replicas,
-            template,
-            selector,
-            strategy: Strategy::Default,
-            min_ready: Span::ZERO,
-            progress_deadline: None,
-            history_limit: None,
-            paused: false,
-            at_start: true,
-        })
+        self.catalog.services.push(ServiceSpec::new(name, namespace, selector.clone()));
+        self.catalog
+            .workloads
+            .push(WorkloadSpec { replicas, ..WorkloadSpec::deployment(name, namespace, template, selector) })
     }
 
     pub(crate) fn set(mut self, flag: &str, value: &str) -> Self {

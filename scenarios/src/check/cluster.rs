@@ -184,7 +184,6 @@ fn set_host(host: &mut HostModel, from: &HostRaw) {
     if let Some(range) = from.start {
         host.start = (range.0, range.1);
     }
-    set(&mut host.remove, from.remove.map(|v| v.0));
     set(&mut host.boot, from.boot.map(|v| v.0));
     set(&mut host.pull_bandwidth, from.pull_bandwidth.map(|v| bandwidth(v.value.0)));
     set(&mut host.registry_bandwidth, from.registry_bandwidth.map(|v| bandwidth(v.value.0)));

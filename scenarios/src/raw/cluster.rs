@@ -58,8 +58,6 @@ shape! {
         sandbox: Option<Range>,
         /// Starting a container: shortest and longest.
         start: Option<Range>,
-        /// Removing what is left of a pod.
-        remove: Option<Dur>,
         /// From power until the agent runs.
         boot: Option<Dur>,
         /// Download bandwidth of a host, bytes a second.
