@@ -47,7 +47,7 @@ impl Placing {
         let request = |index: usize| {
             let workload = WorkloadId::from_index(index / PODS_PER_WORKLOAD);
             let template = catalog.workloads[workload].template;
-            Request { pod: PodId::from_index(index), template, workload: Some(workload) }
+            Request { pod: PodId::from_index(index), template, workload: Some(workload), only: None }
         };
         Self { scheduler, requests: (0..size.pods).map(request).collect(), next: 0 }
     }
@@ -98,6 +98,9 @@ fn add_node(catalog: &mut Catalog, index: usize) {
         max_pods: 110,
         taints: Vec::new(),
         unschedulable: false,
+        at_start: true,
+        pool: None,
+        volume_limits: Vec::new(),
         roles: Vec::new(),
     });
 }

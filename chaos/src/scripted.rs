@@ -3,7 +3,8 @@
 use shakedown_engine::ids::{Id, NodeId, PodId, RevisionId, ServiceId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Bytes, Catalog, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+    Bytes, Catalog, Details, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind,
+    WorkloadSpec,
 };
 use shakedown_engine::time::Span;
 use shakedown_engine::{NodeView, PodPhase, PodView, WorkloadView};
@@ -33,6 +34,9 @@ impl Scripted {
                 max_pods: 110,
                 taints: Vec::new(),
                 unschedulable: false,
+                at_start: true,
+                pool: None,
+                volume_limits: Vec::new(),
                 roles: Vec::new(),
             });
             let view = NodeView {
@@ -58,6 +62,7 @@ impl Scripted {
             name,
             namespace,
             kind: WorkloadKind::Deployment,
+            details: Details::None,
             replicas,
             template,
             selector: Selector::equals([(app, name)]),
@@ -68,13 +73,7 @@ impl Scripted {
             paused: false,
             at_start: true,
         });
-        self.catalog.services.push(ServiceSpec {
-            name,
-            namespace,
-            selector: Some(Selector::equals([(app, name)])),
-            headless: false,
-            publish_not_ready: false,
-        });
+        self.catalog.services.push(ServiceSpec::new(name, namespace, Selector::equals([(app, name)])));
         self.workloads.push(WorkloadView {
             id,
             exists: true,

@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::ids::{FaultId, ImageId, NodeId, PodId, RevisionId, ServiceId, TrafficId, WorkloadId, ZoneId};
+use crate::ids::{
+    AutoscalerId, BudgetId, ClaimId, FaultId, GroupId, ImageId, NodeId, PodId, PoolId, QuotaId, RevisionId, ServiceId,
+    TrafficId, VolumeId, WebhookId, WorkloadId, ZoneId,
+};
 use crate::model::ProbeRole;
 use crate::time::{Span, Time};
 
@@ -118,6 +121,15 @@ pub enum FactKind {
         /// Its state.
         state: ZoneState,
     },
+    /// A node's agent reports that something runs short, or no longer does.
+    NodePressure {
+        /// Which.
+        node: NodeId,
+        /// What runs short.
+        pressure: Pressure,
+        /// Whether it does.
+        on: bool,
+    },
 
     // Pods, as the control plane's store has them.
     /// A pod object exists.
@@ -171,6 +183,50 @@ pub enum FactKind {
     PodFailed {
         /// Which.
         pod: PodId,
+    },
+    /// All its containers ended well and none is restarted.
+    PodSucceeded {
+        /// Which.
+        pod: PodId,
+    },
+    /// Pods of lower priority make room for it on this node.
+    PodNominated {
+        /// Which.
+        pod: PodId,
+        /// Where it is expected to go.
+        node: NodeId,
+    },
+    /// A pod is given a mark that says why it is about to end (condition `DisruptionTarget`).
+    PodDisrupted {
+        /// Which.
+        pod: PodId,
+        /// Why.
+        why: Deletion,
+    },
+    /// The API server refused to create a replica.
+    CreationRefused {
+        /// Of which workload.
+        workload: WorkloadId,
+        /// Why.
+        why: Refused,
+    },
+    /// The API server refused an eviction: the pod's budget is used up.
+    EvictionRefused {
+        /// Of which pod.
+        pod: PodId,
+        /// Which budget.
+        budget: BudgetId,
+    },
+    /// A budget's counts changed.
+    BudgetChanged {
+        /// Which.
+        budget: BudgetId,
+        /// Disruptions allowed now.
+        allowed: u32,
+        /// Healthy pods.
+        healthy: u32,
+        /// Healthy pods that it wants.
+        desired: u32,
     },
 
     // Containers, as the node knows them (ground truth).
@@ -308,6 +364,69 @@ pub enum FactKind {
         revision: RevisionId,
     },
 
+    // Jobs; each run of a cron job is a revision.
+    /// A job has all its successes.
+    JobCompleted {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Which run.
+        revision: RevisionId,
+    },
+    /// A job gave up.
+    JobFailed {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Which run.
+        revision: RevisionId,
+        /// Why.
+        why: JobFailure,
+    },
+
+    // Storage.
+    /// A claim has its volume.
+    ClaimBound {
+        /// Which claim.
+        claim: ClaimId,
+        /// Which volume.
+        volume: VolumeId,
+    },
+    /// A volume can be mounted on a node.
+    VolumeAttached {
+        /// Which.
+        volume: VolumeId,
+        /// Where.
+        node: NodeId,
+    },
+    /// It no longer can.
+    VolumeDetached {
+        /// Which.
+        volume: VolumeId,
+        /// Where.
+        node: NodeId,
+        /// Nobody confirmed that the node had let go of it.
+        forced: bool,
+    },
+
+    // Scaling.
+    /// An autoscaler asks for other replicas.
+    AutoscalerMoved {
+        /// Which.
+        autoscaler: AutoscalerId,
+        /// From.
+        from: u32,
+        /// To.
+        to: u32,
+    },
+    /// The cluster autoscaler asks for other machines.
+    PoolScaled {
+        /// Which group.
+        pool: PoolId,
+        /// From.
+        from: u32,
+        /// To.
+        to: u32,
+    },
+
     // Discovery.
     /// A pod may receive traffic of a service, as the control plane publishes it.
     EndpointAdded {
@@ -322,6 +441,21 @@ pub enum FactKind {
         service: ServiceId,
         /// Which pod.
         pod: PodId,
+    },
+    /// What the slices say of an endpoint, where they say more than whether it gets traffic.
+    EndpointConditions {
+        /// Of which service.
+        service: ServiceId,
+        /// Which pod.
+        pod: PodId,
+        /// Its slice, counted per service.
+        slice: u32,
+        /// Whether it gets traffic.
+        ready: bool,
+        /// Whether it would answer.
+        serving: bool,
+        /// Whether its deletion has begun.
+        terminating: bool,
     },
     /// The last connected client acts on this version of a service's endpoints.
     EndpointsSeen {
@@ -346,6 +480,165 @@ pub enum FactKind {
     },
     /// All faults are lifted and nothing is left to do.
     Converged,
+
+    // The control plane itself.
+    /// A component has no leader: nobody does its work.
+    LeaderLost {
+        /// Which.
+        component: Component,
+    },
+    /// A component has a leader again, which begins with what the store has.
+    LeaderElected {
+        /// Which.
+        component: Component,
+    },
+    /// Something that an orchestrator tells about an object, as an event with a reason.
+    Noted {
+        /// About what.
+        subject: Subject,
+        /// What.
+        note: Note,
+    },
+}
+
+/// An object that a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Subject {
+    /// The cluster as a whole.
+    Cluster,
+    /// A node.
+    Node(NodeId),
+    /// A pod.
+    Pod(PodId),
+    /// A workload.
+    Workload(WorkloadId),
+    /// A service.
+    Service(ServiceId),
+    /// A claim.
+    Claim(ClaimId),
+    /// An autoscaler.
+    Autoscaler(AutoscalerId),
+    /// A budget.
+    Budget(BudgetId),
+    /// A webhook.
+    Webhook(WebhookId),
+    /// A group of pods.
+    Group(GroupId),
+    /// A group of machines.
+    Pool(PoolId),
+}
+
+/// What is told about an object: the reasons of Kubernetes' events and conditions, under their own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Note {
+    /// A pod waits for a claim that does not exist.
+    ClaimNotFound,
+    /// A claim waits for the first pod that uses it.
+    WaitForFirstConsumer,
+    /// A claim cannot get a volume: no class, an unknown class, or no volume fits.
+    ProvisioningFailed,
+    /// A volume is still attached to another node.
+    MultiAttach,
+    /// A pod waits for its volumes.
+    FailedAttachVolume,
+    /// A pod is held by a scheduling gate.
+    SchedulingGated,
+    /// A pod names a scheduler that does not exist.
+    NoSuchScheduler,
+    /// A pod waits for its group.
+    WaitingForGroup,
+    /// An autoscaler cannot find what it scales.
+    FailedGetScale,
+    /// An autoscaler has no metrics.
+    FailedGetMetrics,
+    /// Several budgets select one pod: it cannot be evicted.
+    SeveralBudgets,
+    /// A cron job's start was missed.
+    MissSchedule,
+    /// More than 100 starts were missed.
+    TooManyMissedTimes,
+    /// A cron job's former run has not ended.
+    JobAlreadyActive,
+    /// A stateful workload waits for a pod.
+    WaitingForPod,
+    /// A node's agent refused a pod that does not fit.
+    OutOfResource,
+    /// A node's agent evicted a pod to get resources back.
+    Evicted,
+    /// A container used more memory than it or its node has.
+    OomKilled,
+    /// A pod ran longer than it may.
+    DeadlineExceeded,
+    /// An admission webhook did not answer and its policy let the request go on.
+    WebhookIgnored,
+    /// The API server had no room for a request, which came again later.
+    TooManyRequests,
+    /// A watcher fell too far behind and lists everything anew.
+    Relist,
+    /// The store has no quorum: nothing can be written.
+    NoQuorum,
+    /// The store has a quorum again.
+    QuorumBack,
+    /// The cluster autoscaler will not help a pod: no group of machines fits it.
+    NotTriggerScaleUp,
+    /// The cluster autoscaler keeps a machine although it is empty enough.
+    ScaleDownBlocked,
+}
+
+/// What a node runs short of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Pressure {
+    /// Memory.
+    Memory,
+    /// Disk.
+    Disk,
+    /// Process ids.
+    Pid,
+}
+
+/// Why the API server refused to create a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Refused {
+    /// A quota of the namespace is used up.
+    Quota {
+        /// Which.
+        quota: QuotaId,
+    },
+    /// It asks for less or more than the namespace allows.
+    LimitRange,
+    /// A webhook did not answer and its policy is to refuse.
+    Webhook {
+        /// Which.
+        webhook: WebhookId,
+    },
+    /// The object is not valid.
+    Invalid,
+}
+
+/// Why a job gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum JobFailure {
+    /// More failures than it tolerates (`BackoffLimitExceeded`).
+    BackoffLimit,
+    /// It ran for too long (`DeadlineExceeded`).
+    Deadline,
+    /// A rule of its failure policy says so (`PodFailurePolicy`).
+    FailurePolicy,
+    /// Indexes failed (`FailedIndexes`, `MaxFailedIndexesExceeded`).
+    FailedIndexes,
+}
+
+/// A part of the control plane that runs once, by election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Component {
+    /// The store's own leader.
+    Store,
+    /// The API server (all instances).
+    ApiServer,
+    /// The scheduler.
+    Scheduler,
+    /// The controllers.
+    Controllers,
 }
 
 /// What the clients of one source saw over one interval, in thousandths of a request.
@@ -458,10 +751,31 @@ pub enum Client {
     Endpoints,
     /// The collector of orphaned pods.
     Garbage,
+    /// The controller of StatefulSets.
+    Stateful,
+    /// The controller of DaemonSets.
+    Daemon,
+    /// The controller of Jobs.
+    Job,
+    /// The controller of CronJobs.
+    Cron,
+    /// The controller of autoscalers.
+    Autoscaler,
+    /// The controller of disruption budgets.
+    Disruption,
+    /// The controllers of volumes and claims.
+    Volumes,
+    /// The cluster autoscaler.
+    Pools,
     /// People and their tools.
     Operator,
     /// A node's agent.
     Agent,
+}
+
+impl Client {
+    /// How many there are.
+    pub const COUNT: usize = Self::Agent as usize + 1;
 }
 
 /// Collects facts, numbers them and rolls the digest.

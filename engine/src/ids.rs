@@ -64,6 +64,24 @@ ids! {
     FaultId,
     /// A source of requests to a service.
     TrafficId,
+    /// A disruption budget.
+    BudgetId,
+    /// An autoscaler of a workload.
+    AutoscalerId,
+    /// A class of storage.
+    StorageClassId,
+    /// A volume: those declared by hand first, then those made on demand.
+    VolumeId,
+    /// A claim to a volume.
+    ClaimId,
+    /// A group of pods that are placed together.
+    GroupId,
+    /// A quota of a namespace.
+    QuotaId,
+    /// An admission webhook.
+    WebhookId,
+    /// A group of machines that the cluster autoscaler adds and removes.
+    PoolId,
 }
 
 /// Rows indexed by their own id type.

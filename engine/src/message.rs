@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::fact::{Exit, FactId};
-use crate::ids::{ImageId, NodeId, PodId, ServiceId, TemplateId, WorkloadId};
+use crate::ids::{AutoscalerId, ImageId, NodeId, PodId, ServiceId, TemplateId, WorkloadId};
 use crate::model::ProbeRole;
 use crate::time::{Span, Time};
 
@@ -52,6 +52,35 @@ pub enum OrderKind {
         /// What.
         op: RuntimeOp,
     },
+    /// Say what a workload's pods use now: answered by [`InputKind::Measured`].
+    Measure {
+        /// For which autoscaler.
+        autoscaler: AutoscalerId,
+        /// Which pods.
+        pods: Vec<PodId>,
+    },
+    /// Get a machine that is not there yet, or give one back. It runs its agent after `after`.
+    Machine {
+        /// Which.
+        node: NodeId,
+        /// Get or give back.
+        wanted: bool,
+        /// Time until its host runs.
+        after: Span,
+    },
+}
+
+/// What one pod uses, as an agent measures it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Whose.
+    pub pod: PodId,
+    /// CPU, thousandths of a core.
+    pub cpu: i64,
+    /// Memory in bytes.
+    pub memory: i64,
+    /// Requests a second, in thousandths.
+    pub requests: i64,
 }
 
 /// Who can send and receive messages.
@@ -252,6 +281,13 @@ pub enum InputKind {
     },
     /// An operator's command.
     Operator(Operation),
+    /// What pods use; those that cannot be measured are missing.
+    Measured {
+        /// For which autoscaler.
+        autoscaler: AutoscalerId,
+        /// One entry a pod.
+        usage: Vec<Usage>,
+    },
 }
 
 /// A run of heartbeats, as the control plane receives them.

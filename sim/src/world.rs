@@ -198,6 +198,8 @@ impl World for SimWorld {
                     self.order_beats(node, (period, jitter), first, cause);
                 }
                 OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
+                // Nothing orders these yet.
+                OrderKind::Measure { .. } | OrderKind::Machine { .. } => {}
             }
         }
     }

@@ -165,6 +165,7 @@ impl Control {
             | InputKind::HostUp { .. }
             | InputKind::Reconnected { .. }
             | InputKind::Runtime { .. } => {}
+            InputKind::Measured { .. } => {}
         }
     }
 

@@ -46,7 +46,7 @@ impl Control {
     /// A pod as the scheduler wants it described.
     pub(super) fn request(&self, pod: PodId) -> Request {
         let row = &self.pods[pod];
-        Request { pod, template: row.template, workload: Some(row.workload) }
+        Request { pod, template: row.template, workload: Some(row.workload), only: None }
     }
 
     /// The scheduler has seen a new pod.

@@ -67,9 +67,9 @@ pub(crate) struct Store {
     free_at: Time,
     per_write: Span,
     latency: Span,
-    limiters: [Limiter; 9],
+    limiters: [Limiter; Client::COUNT],
     /// When each client's wait was last reported, and how long it was.
-    told: [(Time, Span); 9],
+    told: [(Time, Span); Client::COUNT],
 }
 
 impl Store {
@@ -80,7 +80,7 @@ impl Store {
             per_write,
             latency: control.store_write,
             limiters: control.limits.map(Limiter::new),
-            told: [(Time::ZERO, Span::ZERO); 9],
+            told: [(Time::ZERO, Span::ZERO); Client::COUNT],
         }
     }
 

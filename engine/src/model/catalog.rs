@@ -1,8 +1,14 @@
 //! The catalog: everything declared before a run, shared by engine, world and reports.
 
-use crate::ids::{ImageId, NodeId, ServiceId, Symbol, Table, TemplateId, WorkloadId, ZoneId};
+use crate::ids::{
+    AutoscalerId, BudgetId, ClaimId, GroupId, ImageId, NodeId, PoolId, QuotaId, ServiceId, StorageClassId, Symbol,
+    Table, TemplateId, VolumeId, WebhookId, WorkloadId, ZoneId,
+};
 use crate::labels::Interner;
-use crate::model::{Bytes, NodeSpec, PodTemplate, ServiceSpec, WellKnown, WorkloadSpec};
+use crate::model::{
+    AutoscalerSpec, BudgetSpec, Bytes, ClaimSpec, GroupSpec, IngressSpec, NetworkPolicySpec, NodeSpec, PodTemplate,
+    PoolSpec, QuotaSpec, ServiceSpec, StorageClassSpec, VolumeSpec, WebhookSpec, WellKnown, WorkloadSpec,
+};
 
 /// Everything that a run knows beforehand. Immutable while it runs, so it is shared by reference counting.
 #[derive(Clone, Debug)]
@@ -23,6 +29,28 @@ pub struct Catalog {
     pub workloads: Table<WorkloadId, WorkloadSpec>,
     /// Services.
     pub services: Table<ServiceId, ServiceSpec>,
+    /// Disruption budgets.
+    pub budgets: Table<BudgetId, BudgetSpec>,
+    /// Autoscalers of workloads.
+    pub autoscalers: Table<AutoscalerId, AutoscalerSpec>,
+    /// Classes of storage.
+    pub storage_classes: Table<StorageClassId, StorageClassSpec>,
+    /// Volumes declared by hand.
+    pub volumes: Table<VolumeId, VolumeSpec>,
+    /// Claims, those of stateful workloads included.
+    pub claims: Table<ClaimId, ClaimSpec>,
+    /// Groups of pods that are placed together.
+    pub groups: Table<GroupId, GroupSpec>,
+    /// Quotas of namespaces.
+    pub quotas: Table<QuotaId, QuotaSpec>,
+    /// Admission webhooks.
+    pub webhooks: Table<WebhookId, WebhookSpec>,
+    /// Groups of machines of the cluster autoscaler. With none there is no cluster autoscaler.
+    pub pools: Table<PoolId, PoolSpec>,
+    /// Network policies.
+    pub network_policies: Vec<NetworkPolicySpec>,
+    /// Ways in from outside by host and path.
+    pub ingresses: Vec<IngressSpec>,
 }
 
 /// An image as the registry has it.
@@ -48,6 +76,17 @@ impl Catalog {
             templates: Table::new(),
             workloads: Table::new(),
             services: Table::new(),
+            budgets: Table::new(),
+            autoscalers: Table::new(),
+            storage_classes: Table::new(),
+            volumes: Table::new(),
+            claims: Table::new(),
+            groups: Table::new(),
+            quotas: Table::new(),
+            webhooks: Table::new(),
+            pools: Table::new(),
+            network_policies: Vec::new(),
+            ingresses: Vec::new(),
         }
     }
 

@@ -6,16 +6,27 @@
 mod catalog;
 mod node;
 mod pod;
+mod policy;
 mod resources;
 mod service;
+mod storage;
 mod workload;
 
 pub use catalog::{Catalog, Image};
 pub use node::{HOSTNAME_LABEL, NodeSpec, REGION_LABEL, Taint, TaintEffect, WellKnown, ZONE_LABEL};
 pub use pod::{
-    Affinity, Container, HostPort, NodeTerm, PodTemplate, PodTerm, Probe, ProbeKind, ProbeRole, PullPolicy,
+    Affinity, Container, HostPort, NodeTerm, PodTemplate, PodTerm, Probe, ProbeKind, ProbeRole, PullPolicy, Qos,
     RestartPolicy, SCORED_CPU, SCORED_MEMORY, SpreadConstraint, Toleration, Weighted, WhenUnsatisfiable,
 };
+pub use policy::{
+    AutoscalerSpec, BudgetBound, BudgetSpec, GroupSpec, IngressRule, IngressSpec, MetricTarget, NetworkPolicySpec,
+    Peer, PeerRule, PoolSpec, QuotaAmounts, QuotaScope, QuotaSpec, ScalingPolicy, ScalingRules, UnhealthyEviction,
+    WebhookFailure, WebhookSpec,
+};
 pub use resources::{Bytes, MilliCpu, Resources};
-pub use service::ServiceSpec;
-pub use workload::{Amount, Strategy, WorkloadKind, WorkloadSpec};
+pub use service::{Distribution, Exposure, ServiceSpec};
+pub use storage::{AccessMode, BindingMode, ClaimSpec, PodVolume, Reclaim, StorageClassSpec, VolumeSpec};
+pub use workload::{
+    Amount, Concurrency, CronSpec, DaemonSpec, Details, FailureMatch, FailureRule, FailureRuleAction, JobSpec,
+    StatefulSpec, Strategy, SuccessRule, WorkloadKind, WorkloadSpec,
+};

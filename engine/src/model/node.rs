@@ -1,6 +1,6 @@
 //! Nodes as declared: capacity, labels, taints.
 
-use crate::ids::{Symbol, ZoneId};
+use crate::ids::{PoolId, Symbol, ZoneId};
 use crate::labels::{Interner, Labels};
 use crate::model::Resources;
 
@@ -28,8 +28,33 @@ pub struct NodeSpec {
     pub taints: Vec<Taint>,
     /// Cordoned from the start.
     pub unschedulable: bool,
+    /// False for a machine that does not exist yet: it joins when it is switched on.
+    pub at_start: bool,
+    /// The group of machines that the cluster autoscaler counts it to.
+    pub pool: Option<PoolId>,
+    /// Volumes of a driver that can be attached at once; drivers not named are not limited.
+    pub volume_limits: Vec<(Symbol, u32)>,
     /// Roles such as `worker` or `manager`, for selectors of faults.
     pub roles: Vec<Symbol>,
+}
+
+impl NodeSpec {
+    /// A node of this name and size that exists from the start: 110 pods, no taints, its hostname as only label.
+    pub fn new(name: Symbol, zone: ZoneId, allocatable: Resources, known: &WellKnown) -> Self {
+        Self {
+            name,
+            labels: Labels::new([(known.hostname, name)]),
+            zone,
+            allocatable,
+            max_pods: 110,
+            taints: Vec::new(),
+            unschedulable: false,
+            at_start: true,
+            pool: None,
+            volume_limits: Vec::new(),
+            roles: Vec::new(),
+        }
+    }
 }
 
 /// A mark on a node that pods must tolerate.

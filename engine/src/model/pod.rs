@@ -1,8 +1,8 @@
 //! Pod templates: what one replica is made of and where it may go.
 
-use crate::ids::{ImageId, Symbol};
+use crate::ids::{GroupId, ImageId, Symbol};
 use crate::labels::{Labels, Selector};
-use crate::model::{Bytes, MilliCpu, Resources, Taint, TaintEffect};
+use crate::model::{Bytes, MilliCpu, PodVolume, Resources, Taint, TaintEffect};
 use crate::time::Span;
 
 /// The unchanging description of a pod. All replicas of a revision share one.
@@ -37,6 +37,24 @@ pub struct PodTemplate {
     pub node_name: Option<Symbol>,
     /// Higher goes first.
     pub priority: i32,
+    /// Name of its priority class, for quotas; `None` without one.
+    pub priority_class: Option<Symbol>,
+    /// It may take the place of pods of lower priority (`preemptionPolicy: PreemptLowerPriority`).
+    pub preempts: bool,
+    /// It is not scheduled before these are removed (`schedulingGates`).
+    pub gates: Vec<Symbol>,
+    /// It is placed together with its group.
+    pub group: Option<GroupId>,
+    /// Volumes that decide where it can run.
+    pub volumes: Vec<PodVolume>,
+    /// Which scheduler places it; the empty symbol is `default-scheduler`.
+    pub scheduler: Symbol,
+    /// Lower is deleted first when replicas are too many (`controller.kubernetes.io/pod-deletion-cost`).
+    pub deletion_cost: i32,
+    /// It ends after so long, with failure.
+    pub active_deadline: Option<Span>,
+    /// It uses the node's own network: no delay of the pod network, and network policies do not apply.
+    pub host_network: bool,
     /// Time between the polite and the forced stop. `None`: the profile's default.
     pub grace: Option<Span>,
     /// What the agent does with containers that exit.
@@ -62,6 +80,20 @@ pub struct Container {
     pub probes: Vec<Probe>,
     /// How long the hook before the polite stop takes.
     pub pre_stop: Option<Span>,
+    /// An init container that goes on running beside the others (`restartPolicy: Always`): a sidecar.
+    pub sidecar: bool,
+}
+
+/// Quality of service of a pod: who is killed first when a node runs out of memory.
+/// Source: kubernetes/kubernetes:pkg/apis/core/v1/helper/qos/qos.go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Qos {
+    /// Nothing requested, nothing limited.
+    BestEffort,
+    /// Something requested or limited.
+    Burstable,
+    /// CPU and memory of every container limited, and requests equal to the limits.
+    Guaranteed,
 }
 
 /// What scoring assumes of a container without a CPU request, thousandths of a core.
@@ -96,8 +128,39 @@ impl PodTemplate {
             host_ports: Vec::new(),
             node_name: None,
             priority: 0,
+            priority_class: None,
+            preempts: true,
+            gates: Vec::new(),
+            group: None,
+            volumes: Vec::new(),
+            scheduler: Symbol::default(),
+            deletion_cost: 0,
+            active_deadline: None,
+            host_network: false,
             grace: None,
             restart: RestartPolicy::Always,
+        }
+    }
+}
+
+impl PodTemplate {
+    /// Its quality of service.
+    pub fn qos(&self) -> Qos {
+        let mut all = self.init.iter().chain(&self.containers);
+        let guaranteed = |c: &Container| {
+            let limits = (c.cpu_limit.map(|l| l.0), c.memory_limit.map(|l| l.0));
+            limits == (Some(c.requests.cpu.0), Some(c.requests.memory.0)) && limits.0 > Some(0) && limits.1 > Some(0)
+        };
+        let nothing = |c: &Container| {
+            let requests = c.requests.cpu.0 == 0 && c.requests.memory.0 == 0;
+            requests && c.cpu_limit.is_none_or(|l| l.0 == 0) && c.memory_limit.is_none_or(|l| l.0 == 0)
+        };
+        if all.clone().all(nothing) {
+            Qos::BestEffort
+        } else if all.all(guaranteed) {
+            Qos::Guaranteed
+        } else {
+            Qos::Burstable
         }
     }
 }
@@ -114,6 +177,7 @@ impl Container {
             memory_limit: None,
             probes: Vec::new(),
             pre_stop: None,
+            sidecar: false,
         }
     }
 

@@ -10,8 +10,21 @@ use crate::profile::{Balanced, Eviction, Grace, Profile, Restart, Rollout, Score
 use crate::time::Span;
 
 /// Controllers of kube-controller-manager. Each has a client of its own with the manager's limits.
-const CONTROLLERS: [Client; 6] =
-    [Client::Replication, Client::Rollout, Client::NodeHealth, Client::Eviction, Client::Endpoints, Client::Garbage];
+const CONTROLLERS: [Client; 13] = [
+    Client::Replication,
+    Client::Rollout,
+    Client::NodeHealth,
+    Client::Eviction,
+    Client::Endpoints,
+    Client::Garbage,
+    Client::Stateful,
+    Client::Daemon,
+    Client::Job,
+    Client::Cron,
+    Client::Autoscaler,
+    Client::Disruption,
+    Client::Volumes,
+];
 
 /// A node's lease is renewed after this part of its duration.
 /// Source: kubernetes/kubernetes:pkg/kubelet/kubelet.go, `nodeLeaseRenewIntervalFraction`.

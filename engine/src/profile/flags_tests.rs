@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::fact::Client;
 use crate::profile::{Eviction, Grace, Restart, Rollout};
 
 fn profile(name: &str) -> Profile {
@@ -90,7 +91,9 @@ fn flags_reach_the_values_they_name() {
     };
     assert_eq!(initial, Span::from_secs(5), "the first wait is never longer than the longest");
     let limits = kubernetes("kube-controller-manager.kube-api-qps", "500").control.limits;
-    assert_eq!(limits.map(|l| l.qps), [50, 500, 500, 500, 500, 500, 500, 0, 50]);
+    let of = |client| limits[client as usize].qps;
+    assert_eq!([of(Client::Scheduler), of(Client::Replication), of(Client::Job)], [50, 500, 500]);
+    assert_eq!([of(Client::Operator), of(Client::Agent)], [0, 50], "people and kubelets have limits of their own");
     let Restart::Replace { max_attempts } = with("swarm", "restart-max-attempts", "3").restart else {
         panic!("in place")
     };

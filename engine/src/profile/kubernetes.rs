@@ -36,6 +36,14 @@ pub(super) fn profile() -> Profile {
                 controller,           // Eviction
                 controller,           // Endpoints
                 controller,           // Garbage
+                controller,           // Stateful
+                controller,           // Daemon
+                controller,           // Job
+                controller,           // Cron
+                controller,           // Autoscaler
+                controller,           // Disruption
+                controller,           // Volumes
+                RateLimit::UNLIMITED, // Pools
                 RateLimit::UNLIMITED, // Operator
                 kubelet,              // Agent
             ],

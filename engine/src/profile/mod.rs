@@ -68,7 +68,7 @@ pub struct ControlPlane {
     /// From a write until a watcher has seen it.
     pub watch_lag: Span,
     /// Rate limit of each client, in the order of [`Client`].
-    pub limits: [RateLimit; 9],
+    pub limits: [RateLimit; Client::COUNT],
 }
 
 impl ControlPlane {

@@ -5,6 +5,7 @@ use super::{
     Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotUpdate, Words,
     flags,
 };
+use crate::fact::Client;
 use crate::time::Span;
 
 /// Swarm mode as `dockerd` behaves without flags.
@@ -20,7 +21,7 @@ pub(super) fn profile() -> Profile {
             store_writes_per_second: 2_000,
             // Source: moby/swarmkit:manager/scheduler/scheduler.go, commitDebounceGap.
             watch_lag: Span::from_millis(50),
-            limits: [RateLimit::UNLIMITED; 9],
+            limits: [RateLimit::UNLIMITED; Client::COUNT],
         },
         // Pending tasks are tried again on every event of a node or task; there is no back-off.
         // Source: moby/swarmkit:manager/scheduler/scheduler.go.

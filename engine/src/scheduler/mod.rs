@@ -52,6 +52,9 @@ pub struct Request {
     pub template: TemplateId,
     /// The workload that owns it.
     pub workload: Option<WorkloadId>,
+    /// Only this node comes into question: required affinity to a node's name that the pod was created with, as
+    /// daemons' pods are. The other nodes are not even looked at.
+    pub only: Option<NodeId>,
 }
 
 /// Chooses nodes for pods.

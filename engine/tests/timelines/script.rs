@@ -187,6 +187,9 @@ impl Setup {
                 max_pods: 110,
                 taints: Vec::new(),
                 unschedulable: false,
+                at_start: true,
+                pool: None,
+                volume_limits: Vec::new(),
                 roles: Vec::new(),
             });
         }

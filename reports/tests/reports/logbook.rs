@@ -17,7 +17,8 @@ use shakedown_engine::ids::{
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::Bytes;
 use shakedown_engine::model::{
-    Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+    Catalog, Container, Details, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, Strategy, WorkloadKind,
+    WorkloadSpec,
 };
 use shakedown_engine::profile::Profile;
 use shakedown_engine::time::{Span, Time};
@@ -58,6 +59,9 @@ impl Logbook {
                 max_pods: 110,
                 taints: Vec::new(),
                 unschedulable: false,
+                at_start: true,
+                pool: None,
+                volume_limits: Vec::new(),
                 roles: Vec::new(),
             });
         }
@@ -68,6 +72,7 @@ impl Logbook {
             name,
             namespace: empty,
             kind: WorkloadKind::Deployment,
+            details: Details::None,
             replicas,
             template,
             selector: Selector::equals([(empty, name)]),
@@ -78,13 +83,7 @@ impl Logbook {
             paused: false,
             at_start: true,
         });
-        catalog.services.push(ServiceSpec {
-            name,
-            namespace: empty,
-            selector: Some(Selector::equals([(empty, name)])),
-            headless: false,
-            publish_not_ready: false,
-        });
+        catalog.services.push(ServiceSpec::new(name, empty, Selector::equals([(empty, name)])));
         Self {
             catalog,
             log: FactLog::new(),

@@ -147,6 +147,9 @@ impl Checker<'_> {
             max_pods: raw.pods.map_or(MAX_PODS, |pods| pods.value),
             taints: taints.to_vec(),
             unschedulable: raw.cordoned.unwrap_or(false),
+            at_start: true,
+            pool: None,
+            volume_limits: Vec::new(),
             roles,
         };
         self.low.catalog.nodes.push(spec);

@@ -3,8 +3,8 @@
 use shakedown_engine::ids::{ServiceId, TemplateId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Affinity, Amount, Bytes, Container, MilliCpu, PodTemplate, Probe, ProbeKind, ProbeRole, Resources, RestartPolicy,
-    ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
+    Amount, Bytes, Container, Details, MilliCpu, PodTemplate, Probe, ProbeKind, ProbeRole, Resources, ServiceSpec,
+    Strategy, WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::time::Span;
 
@@ -123,6 +123,7 @@ impl Checker<'_> {
             name: symbol,
             namespace,
             kind: WorkloadKind::Deployment,
+            details: Details::None,
             replicas,
             template,
             selector: selector.clone(),
@@ -135,13 +136,7 @@ impl Checker<'_> {
         };
         self.low.declare(spec, raw.name.mark);
         if raw.port.is_some() && self.low.first("Service", "default", name, raw.name.mark) {
-            let service = ServiceSpec {
-                name: symbol,
-                namespace,
-                selector: Some(selector),
-                headless: false,
-                publish_not_ready: false,
-            };
+            let service = ServiceSpec::new(symbol, namespace, selector);
             self.low.catalog.services.push(service);
         }
     }
@@ -191,28 +186,21 @@ impl Checker<'_> {
                 .filter_map(|(role, raw)| raw.as_ref().map(|raw| probe(role, raw)))
                 .collect(),
             pre_stop: None,
+            sidecar: false,
         };
         let own = [("app", &*raw.name.value)];
         let labels = raw.labels.0.iter().map(|(key, value)| (&*key.value, &**value)).chain(own);
         let labels = Labels::new(self.pairs(labels));
         let node_selector = self.pairs(raw.node_selector.0.iter().map(|(key, value)| (&*key.value, &**value)));
+        let namespace = self.low.catalog.names.intern("default");
         Some(self.low.catalog.templates.push(PodTemplate {
-            namespace: self.low.catalog.names.intern("default"),
-            labels,
             requests,
             score_cpu: cpu.unwrap_or(MilliCpu(100)),
             score_memory: memory.unwrap_or(Bytes(200 << 20)),
-            containers: vec![container],
-            init: Vec::new(),
             node_selector,
-            affinity: Affinity::default(),
-            tolerations: Vec::new(),
-            spread: Vec::new(),
-            host_ports: Vec::new(),
-            node_name: None,
             priority: raw.priority.map_or(0, |priority| priority.0),
             grace: raw.grace.map(|v| v.0),
-            restart: RestartPolicy::Always,
+            ..PodTemplate::new(namespace, labels, vec![container])
         }))
     }
 
@@ -244,11 +232,9 @@ impl Checker<'_> {
         };
         let names = &mut self.low.catalog.names;
         let spec = ServiceSpec {
-            name: names.intern(&raw.name.value),
-            namespace: names.intern("default"),
-            selector: Some(selector),
             headless: raw.headless.unwrap_or(false),
             publish_not_ready: raw.publish_not_ready.unwrap_or(false),
+            ..ServiceSpec::new(names.intern(&raw.name.value), names.intern("default"), selector)
         };
         let id = self.low.catalog.services.push(spec);
         self.must_be_backed(id, raw.name.mark);

@@ -5,7 +5,8 @@
 use shakedown_engine::ids::{ServiceId, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Bytes, Container, HostPort, MilliCpu, PodTemplate, PullPolicy, Resources, ServiceSpec, WorkloadKind, WorkloadSpec,
+    Bytes, Container, Details, HostPort, MilliCpu, PodTemplate, PullPolicy, Resources, ServiceSpec, WorkloadKind,
+    WorkloadSpec,
 };
 use shakedown_engine::time::Span;
 
@@ -46,6 +47,7 @@ impl Reader<'_, '_> {
             name,
             namespace,
             kind: WorkloadKind::Deployment,
+            details: Details::None,
             replicas,
             template: template?,
             selector: selector.clone(),
@@ -64,7 +66,7 @@ impl Reader<'_, '_> {
                 namespace,
                 selector,
                 headless,
-                publish_not_ready: false,
+                ..ServiceSpec::new(name, namespace, Selector::default())
             })
         });
         Some((workload, service))
@@ -96,24 +98,19 @@ impl Reader<'_, '_> {
             memory_limit: share.memory_limit,
             probes,
             pre_stop: None,
+            sidecar: false,
         };
+        let namespace = catalog.names.intern("default");
         let template = PodTemplate {
-            namespace: catalog.names.intern("default"),
-            labels,
             requests,
             score_cpu: share.cpu.unwrap_or(SCORE.0),
             score_memory: share.memory.unwrap_or(SCORE.1),
-            containers: vec![container],
-            init: Vec::new(),
-            node_selector: Vec::new(),
             affinity,
-            tolerations: Vec::new(),
             spread,
             host_ports,
-            node_name: None,
-            priority: 0,
             grace,
             restart,
+            ..PodTemplate::new(namespace, labels, vec![container])
         };
         Some(catalog.templates.push(template))
     }

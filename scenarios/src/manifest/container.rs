@@ -80,6 +80,7 @@ impl Lowering<'_> {
             memory_limit: limits.contains_key("memory").then_some(ceiling.memory),
             probes: probes.into_iter().filter_map(|(role, from)| from.as_ref().and_then(|p| probe(role, p))).collect(),
             pre_stop: from.lifecycle.as_ref().and_then(|cycle| cycle.pre_stop.as_ref()).and_then(pre_stop),
+            sidecar: from.restart_policy.as_deref() == Some("Always"),
         };
         Some(Lowered { container, score })
     }

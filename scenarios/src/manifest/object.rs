@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shakedown_engine::ids::{Id, ServiceId, WorkloadId};
 use shakedown_engine::labels::Selector;
-use shakedown_engine::model::{Amount, Strategy, WorkloadKind, WorkloadSpec};
+use shakedown_engine::model::{Amount, Details, Strategy, WorkloadKind, WorkloadSpec};
 use shakedown_engine::time::Span;
 
 use super::{Lowering, affinity, de, kinds, parse_amount, place};
@@ -252,6 +252,7 @@ impl Lowering<'_> {
             name: self.catalog.names.intern(&name),
             namespace: self.catalog.names.intern(&namespace),
             kind: what.kind,
+            details: Details::None,
             replicas,
             template,
             selector,
@@ -280,6 +281,7 @@ impl Lowering<'_> {
             name: self.catalog.names.intern(&name),
             namespace: self.catalog.names.intern(&namespace),
             kind: WorkloadKind::Pod,
+            details: Details::None,
             replicas: 1,
             template,
             selector: Selector::equals(own.iter()),

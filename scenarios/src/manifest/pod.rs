@@ -64,13 +64,11 @@ impl Lowering<'_> {
         let names = &mut self.catalog.names;
         let labels = labels.iter().map(|(k, v)| (names.intern(k), names.intern(v))).collect::<Vec<_>>();
         let selector = spec.node_selector.iter().flatten().map(|(k, v)| (names.intern(k), names.intern(v))).collect();
+        let containers = containers.into_iter().map(|c| c.container).collect();
         let template = PodTemplate {
-            namespace,
-            labels: Labels::new(labels),
             requests,
             score_cpu: score.cpu,
             score_memory: score.memory,
-            containers: containers.into_iter().map(|c| c.container).collect(),
             init: init.into_iter().map(|c| c.container).collect(),
             node_selector: selector,
             affinity,
@@ -90,6 +88,7 @@ impl Lowering<'_> {
                 Some("Never") => RestartPolicy::Never,
                 _ => RestartPolicy::Always,
             },
+            ..PodTemplate::new(namespace, Labels::new(labels), containers)
         };
         Some(self.catalog.templates.push(template))
     }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Service;
 use shakedown_engine::ids::ServiceId;
 use shakedown_engine::labels::Selector;
-use shakedown_engine::model::ServiceSpec;
+use shakedown_engine::model::{Distribution, Exposure, ServiceSpec};
 
 use super::{Lowering, place};
 use crate::text::Node;
@@ -54,6 +54,11 @@ impl Lowering<'_> {
             selector,
             headless: spec.cluster_ip.as_deref() == Some("None"),
             publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
+            affinity: None,
+            distribution: Distribution::All,
+            external_local: false,
+            internal_local: false,
+            exposure: Exposure::ClusterIp,
         };
         Some(self.catalog.services.push(service))
     }

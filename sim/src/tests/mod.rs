@@ -21,8 +21,8 @@ use shakedown_engine::message::{
     Beats, ContainerRef, Input, InputKind, Order, OrderKind, Publication, RuntimeEvent, RuntimeOp,
 };
 use shakedown_engine::model::{
-    Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Probe, ProbeKind, ProbeRole, Resources, ServiceSpec,
-    Strategy, WorkloadKind, WorkloadSpec,
+    Bytes, Catalog, Container, Details, MilliCpu, NodeSpec, PodTemplate, Probe, ProbeKind, ProbeRole, Resources,
+    ServiceSpec, Strategy, WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::rng::Streams;
 use shakedown_engine::time::{Span, Time};
@@ -52,6 +52,9 @@ impl Setup {
                 max_pods: 110,
                 taints: Vec::new(),
                 unschedulable: false,
+                at_start: true,
+                pool: None,
+                volume_limits: Vec::new(),
                 roles: Vec::new(),
             });
         }
@@ -59,14 +62,14 @@ impl Setup {
         let empty = catalog.known.empty;
         let template = plain_template(&mut catalog, image);
         let template = catalog.templates.push(template);
-        let spec =
-            ServiceSpec { name: empty, namespace: empty, selector: None, headless: false, publish_not_ready: false };
+        let spec = ServiceSpec { selector: None, ..ServiceSpec::new(empty, empty, Selector::default()) };
         catalog.services.push(spec);
         let selector = Selector::default();
         catalog.workloads.push(WorkloadSpec {
             name: empty,
             namespace: empty,
             kind: WorkloadKind::Deployment,
+            details: Details::None,
             replicas: 1,
             template,
             selector,

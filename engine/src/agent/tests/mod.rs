@@ -14,7 +14,7 @@ mod stop;
 use std::collections::BTreeMap;
 
 use super::{Agent, AgentTimer, Context};
-use crate::fact::{Exit, FactId, FactKind, FactLog};
+use crate::fact::{Client, Exit, FactId, FactKind, FactLog};
 use crate::ids::{ImageId, NodeId, PodId, TemplateId};
 use crate::message::{ContainerRef, Message, Order, OrderKind, RuntimeEvent, RuntimeOp};
 use crate::model::{
@@ -72,16 +72,7 @@ struct Node {
 }
 
 fn container(image: ImageId) -> Container {
-    Container {
-        name: crate::ids::Symbol(0),
-        image,
-        pull: PullPolicy::IfNotPresent,
-        requests: Resources::default(),
-        cpu_limit: None,
-        memory_limit: None,
-        probes: Vec::new(),
-        pre_stop: None,
-    }
+    Container::new(crate::ids::Symbol(0), image, Resources::default())
 }
 
 fn probe(role: ProbeRole, period: f64) -> Probe {
@@ -114,7 +105,7 @@ impl Node {
     fn new(profile: &str, relist: Span) -> Self {
         let mut profile = Profile::named(profile).unwrap();
         profile.agent.relist = relist;
-        profile.control.limits = [RateLimit::UNLIMITED; 9];
+        profile.control.limits = [RateLimit::UNLIMITED; Client::COUNT];
         let mut catalog = Catalog::new();
         let image = catalog.image("app", Bytes(1));
         catalog.templates.push(template(vec![container(image)]));
@@ -193,7 +184,10 @@ impl Node {
                 self.tell(&format!("> {} {state:?}", pod.0))
             }
             OrderKind::Send { message, .. } => self.tell(&format!("> {message:?}")),
-            OrderKind::Heartbeats { .. } | OrderKind::Publish(_) => {}
+            OrderKind::Heartbeats { .. }
+            | OrderKind::Publish(_)
+            | OrderKind::Measure { .. }
+            | OrderKind::Machine { .. } => {}
             OrderKind::Runtime { op, .. } => self.operate(order.cause, op),
         }
     }

@@ -10,7 +10,7 @@ fn troubled(seed: u64) -> (Node, Stream) {
     let mut dice = Streams::new(seed).stream(Purpose::Fault, 0);
     let mut node = Node::new(if dice.chance(300) { "swarm" } else { "kubernetes" }, dice.span(s(0.0), s(1.5)));
     node.profile.agent.serialize_pulls = dice.chance(500);
-    node.profile.control.limits = [RateLimit { qps: 5, burst: 5 }; 9];
+    node.profile.control.limits = [RateLimit { qps: 5, burst: 5 }; Client::COUNT];
     node.script.registry_back = at(dice.below(20) as f64);
     node.script.stop = dice.span(s(0.1), s(40.0));
     let (other, mut init) = (node.another_container(), node.another_container());

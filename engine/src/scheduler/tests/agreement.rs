@@ -201,14 +201,7 @@ impl Dice {
     fn service(&mut self) {
         let selector = Selector::equals([(self.build.s("app"), self.word(&APPS))]);
         let (name, namespace) = (self.word(&APPS), self.word(&NAMESPACES));
-        let selector = Some(selector);
-        self.build.0.services.push(ServiceSpec {
-            name,
-            namespace,
-            selector,
-            headless: false,
-            publish_not_ready: false,
-        });
+        self.build.0.services.push(ServiceSpec::new(name, namespace, selector));
     }
 
     fn placement(&mut self) -> Placement {
@@ -267,7 +260,7 @@ impl Pair {
 
     /// Places one pod with both and compares everything that they say about it.
     fn place(&mut self, template: TemplateId, workload: Option<WorkloadId>) {
-        let request = Request { pod: PodId(self.next_pod), template, workload };
+        let request = Request { pod: PodId(self.next_pod), template, workload, only: None };
         self.next_pod += 1;
         let scan = self.slow.scan(&request);
         let totals = self.slow.totals(&request, &scan.feasible);

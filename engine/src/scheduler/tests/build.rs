@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use crate::labels::{Labels, Selector};
 use crate::model::{
-    Amount, Bytes, Catalog, Container, HOSTNAME_LABEL, MilliCpu, NodeSpec, PodTemplate, PodTerm, Resources,
+    Amount, Bytes, Catalog, Container, Details, HOSTNAME_LABEL, MilliCpu, NodeSpec, PodTemplate, PodTerm, Resources,
     SpreadConstraint, Strategy, Taint, TaintEffect, WhenUnsatisfiable, WorkloadKind, WorkloadSpec, ZONE_LABEL,
 };
 use crate::profile::{Placement, Profile};
@@ -45,6 +45,9 @@ impl Build {
             max_pods: 110,
             taints: Vec::new(),
             unschedulable: false,
+            at_start: true,
+            pool: None,
+            volume_limits: Vec::new(),
             roles: Vec::new(),
         })
     }
@@ -112,6 +115,7 @@ impl Build {
             name,
             namespace,
             kind,
+            details: Details::None,
             replicas: 1,
             template,
             selector,
@@ -146,5 +150,5 @@ pub(super) fn placement() -> Placement {
 }
 
 pub(super) fn pod(id: u32, template: TemplateId) -> Request {
-    Request { pod: PodId(id), template, workload: None }
+    Request { pod: PodId(id), template, workload: None, only: None }
 }

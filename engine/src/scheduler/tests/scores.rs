@@ -114,7 +114,7 @@ fn default_spread_counts_the_pods_of_a_revision_and_only_where_an_owner_selects(
     let (old, new) = (build.add(old), build.add(new));
     let workload = build.workload(WorkloadKind::Deployment, "web", new);
     let mut scheduler = build.scheduler();
-    let request = |pod, template| Request { pod: PodId(pod), template, workload: Some(workload) };
+    let request = |pod, template| Request { pod: PodId(pod), template, workload: Some(workload), only: None };
     scheduler.charge(&request(0, old), NodeId(0));
     let raw = |scheduler: &Scheduler, request: &Request| -> Vec<i64> {
         column(scheduler, request, Score::PodTopologySpread).iter().map(|share| share.0).collect()
@@ -169,12 +169,12 @@ fn swarm_prefers_nodes_with_fewest_tasks_of_the_service_then_with_fewest_tasks()
     let workload = Some(build.workload(WorkloadKind::Deployment, "web", web));
     let mut scheduler = build.scheduler_with(Profile::named("swarm").expect("it is built in").placement);
     let mut charge = |id, workload, node| {
-        scheduler.charge(&Request { pod: PodId(id), template: web, workload }, NodeId(node));
+        scheduler.charge(&Request { pod: PodId(id), template: web, workload, only: None }, NodeId(node));
     };
     charge(0, workload, 0);
     (1..4).for_each(|id| charge(id, None, 1));
     (4..6).for_each(|id| charge(id, None, 2));
-    let request = Request { pod: PodId(9), template: web, workload };
+    let request = Request { pod: PodId(9), template: web, workload, only: None };
     assert_eq!(scheduler.place(&request), Outcome::Placed { node: NodeId(2), looked_at: 3, feasible: 3 });
 }
 
