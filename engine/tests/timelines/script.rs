@@ -124,7 +124,7 @@ impl World for Script {
                 }
                 OrderKind::Publish(p) => self.publications.push((now, p.version)),
                 OrderKind::Runtime { node, op } if !self.down.contains(&node) => self.operate(node, op),
-                OrderKind::Runtime { .. } => {}
+                OrderKind::Runtime { .. } | OrderKind::Measure { .. } | OrderKind::Machine { .. } => {}
             }
         }
     }
