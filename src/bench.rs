@@ -19,6 +19,8 @@ use crate::plans;
 pub(crate) enum Verb {
     /// Place equal pods on equal nodes, one after the other, as fast as possible
     Placement(PlacementArgs),
+    /// Run the shapes of kube-scheduler's own performance tests
+    SchedulerPerf(crate::bench_scheduler::Args),
 }
 
 /// Arguments of `bench placement`.
@@ -52,7 +54,10 @@ struct Measured {
 }
 
 pub(crate) fn bench(verb: &Verb, console: &mut Console) -> Result<Exit, Failure> {
-    let Verb::Placement(args) = verb;
+    let args = match verb {
+        Verb::Placement(args) => args,
+        Verb::SchedulerPerf(args) => return crate::bench_scheduler::bench(args, console),
+    };
     plans::known(&args.profile)?;
     let profile = Profile::named(&args.profile).expect("a known orchestrator has a profile");
     let size = Size { nodes: args.nodes as usize, pods: args.pods as usize };

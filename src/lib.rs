@@ -5,9 +5,11 @@
 //! Start at [`main`], then `execute`.
 
 mod bench;
+mod bench_scheduler;
 mod check;
 mod compare;
 mod completions;
+mod conform;
 mod console;
 mod execute;
 mod explain;
@@ -16,6 +18,7 @@ pub mod fleet;
 mod list;
 mod output;
 mod parallel;
+pub mod perf;
 mod plans;
 mod run;
 mod schema;
@@ -59,6 +62,9 @@ enum Verb {
     Explain(explain::Args),
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Compare this program's decisions with recordings of real clusters
+    #[command(subcommand)]
+    Conform(conform::Verb),
     /// Measure this program
     #[command(subcommand)]
     Bench(bench::Verb),
@@ -95,6 +101,7 @@ fn dispatch(verb: Verb, console: &mut Console) -> Result<Exit, Failure> {
         Verb::Check(args) => check::check(&args, console),
         Verb::Explain(args) => explain::explain(&args, console),
         Verb::Schema => schema::print(console),
+        Verb::Conform(verb) => conform::conform(&verb, console),
         Verb::Bench(verb) => bench::bench(&verb, console),
         Verb::Completions(args) => completions::print(&args, console),
     }

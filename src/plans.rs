@@ -119,7 +119,7 @@ pub(crate) fn profile(plan: &Plan, orchestrator: &str, settings: &[Setting]) -> 
 /// Fails when a setting has no effect, because none of the orchestrators that are run has its flag.
 pub(crate) fn check_settings(settings: &[Setting], orchestrators: &[String]) -> Result<(), Failure> {
     for setting in settings {
-        let concerned = orchestrators.iter().filter(|name| setting.orchestrator.as_ref().is_none_or(|o| o == *name));
+        let concerned = orchestrators.iter().filter(|name| setting.orchestrator.as_ref().is_none_or(|o| *o == **name || o == Profile::family(name)));
         let answers: Vec<_> =
             concerned.filter_map(|name| Profile::named(name)).map(|profile| profile.flag(&setting.flag)).collect();
         if !answers.iter().any(Result::is_ok) {
@@ -134,10 +134,10 @@ pub(crate) fn check_settings(settings: &[Setting], orchestrators: &[String]) -> 
 
 /// Fails when there is no orchestrator of this name.
 pub(crate) fn known(orchestrator: &str) -> Result<(), Failure> {
-    if Profile::NAMES.contains(&orchestrator) {
+    if Profile::all_names().any(|name| name == orchestrator) {
         return Ok(());
     }
-    let help = suggestion(orchestrator, Profile::NAMES.iter().copied()).unwrap_or_default();
+    let help = suggestion(orchestrator, Profile::all_names()).unwrap_or_default();
     Err(Failure::usage(format!("no orchestrator is called `{orchestrator}`"), help))
 }
 

@@ -53,6 +53,8 @@ pub struct NetworkModel {
     pub to_outside: Span,
     /// Each trip takes up to this much longer.
     pub jitter: Span,
+    /// The network enforces network policies, as most do.
+    pub policies: bool,
 }
 
 /// What a container does.
@@ -74,6 +76,19 @@ pub struct Behaviour {
     pub defect: Defect,
     /// For containers that end by themselves (init containers, jobs): how long they run.
     pub runs_for: Option<Span>,
+    /// Of these, some fail.
+    pub fails: Option<Failing>,
+}
+
+/// How containers that end by themselves fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// How many of a thousand runs fail.
+    pub permille: u32,
+    /// With which code.
+    pub code: i32,
+    /// After how long; `None`: when they would have ended well.
+    pub after: Option<Span>,
 }
 
 /// What is wrong with an image.
@@ -122,6 +137,8 @@ impl Default for NetworkModel {
             to_control: Span::from_micros(500),
             to_outside: Span::from_millis(10),
             jitter: Span::from_micros(100),
+            // Calico, Cilium and most managed networks do; kubenet, flannel and kindnet before Kubernetes 1.32 do not.
+            policies: true,
         }
     }
 }
@@ -137,6 +154,7 @@ impl Default for Behaviour {
             shutdown: Span::from_millis(500),
             defect: Defect::None,
             runs_for: None,
+            fails: None,
         }
     }
 }

@@ -114,6 +114,11 @@ pub enum FactKind {
         /// Which.
         node: NodeId,
     },
+    /// Somebody set or removed a taint.
+    NodeTainted {
+        /// Which.
+        node: NodeId,
+    },
     /// The rate at which a zone's nodes may be evicted changed.
     ZoneDisruption {
         /// Which zone.
@@ -464,6 +469,13 @@ pub enum FactKind {
         /// Which version.
         version: u32,
     },
+    /// A pod that got no traffic any more has left the slices.
+    EndpointGone {
+        /// Of which service.
+        service: ServiceId,
+        /// Which pod.
+        pod: PodId,
+    },
 
     // Load, integrated between changes.
     /// What the clients of one source saw from `since` until this fact's time.
@@ -583,6 +595,8 @@ pub enum Note {
     NotTriggerScaleUp,
     /// The cluster autoscaler keeps a machine although it is empty enough.
     ScaleDownBlocked,
+    /// A node is empty but for what stays: its drain is over.
+    Drained,
 }
 
 /// What a node runs short of.
@@ -713,6 +727,8 @@ pub enum Deletion {
     GarbageCollected,
     /// A pod of higher priority took its place.
     Preempted,
+    /// It does not tolerate a taint of its node, or not for longer.
+    Tainted,
     /// Its workload was deleted.
     WorkloadDeleted,
 }
@@ -732,6 +748,24 @@ pub enum Exit {
     Killed,
     /// Its host went down.
     HostLost,
+    /// It ended by itself with a code that is not 0.
+    Failed {
+        /// The code.
+        code: i32,
+    },
+}
+
+impl Exit {
+    /// The code with which its process ended: 128 and the signal's number for one that was killed by a signal.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Completed => 0,
+            Self::Crashed => 1,
+            Self::OutOfMemory | Self::Killed | Self::HostLost => 137,
+            Self::Stopped => 143,
+            Self::Failed { code } => code,
+        }
+    }
 }
 
 /// A client of the control plane's store, each with its own rate limit.

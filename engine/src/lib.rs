@@ -16,6 +16,7 @@ pub mod model;
 pub mod profile;
 pub mod rng;
 pub mod rollout;
+pub mod scaling;
 pub mod scheduler;
 pub mod time;
 pub mod world;

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::fact::{Exit, FactId};
-use crate::ids::{AutoscalerId, ImageId, NodeId, PodId, ServiceId, TemplateId, WorkloadId};
-use crate::model::ProbeRole;
+use crate::fact::{Component, Exit, FactId};
+use crate::ids::{AutoscalerId, ImageId, NodeId, PodId, ServiceId, Symbol, TemplateId, WorkloadId, ZoneId};
+use crate::model::{Details, ProbeRole, Taint};
 use crate::time::{Span, Time};
 
 /// Something that the engine wants done.
@@ -148,9 +148,22 @@ pub enum PodReport {
     Finished {
         /// Whether all ended with code 0.
         success: bool,
+        /// How and when it came to that.
+        ending: Ending,
     },
     /// Stopped and cleaned up, as was asked.
     Terminated,
+}
+
+/// The end of a pod's containers, as its status has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When the last of them ended.
+    pub at: Time,
+    /// The first one that ended with another code than 0; of a success, the first one.
+    pub container: u8,
+    /// Its code.
+    pub code: i32,
 }
 
 /// New endpoints of a service, to be known everywhere as fast as the network and the proxies allow.
@@ -162,12 +175,18 @@ pub struct Publication {
     pub version: u32,
     /// Pods that may receive traffic, in id order.
     pub endpoints: Arc<[PodId]>,
+    /// Pods that are terminating but still answer, in id order: they get traffic while `endpoints` has none.
+    pub draining: Arc<[PodId]>,
+    /// For clients of which zone each of `endpoints` is meant; `None`: of all.
+    pub hints: Option<Arc<[ZoneId]>>,
     /// Time from publication until a node's proxy has it, before its own sync.
     pub lag: Span,
     /// A proxy programs its rules at most once in this time; each node's phase differs.
     pub proxy_sync: Span,
     /// How long clients that resolve names keep an answer (matters for headless services).
     pub dns_ttl: Span,
+    /// A controller of ingresses takes over new endpoints at most once in this time.
+    pub ingress_sync: Span,
 }
 
 /// Operations on containers.
@@ -372,6 +391,13 @@ pub enum Operation {
         /// To.
         template: TemplateId,
     },
+    /// Changes how a `StatefulSet` or `DaemonSet` is updated (`spec.updateStrategy`): partition, limits, by hand or not.
+    Redeclare {
+        /// Which.
+        workload: WorkloadId,
+        /// Its details from now on.
+        details: Box<Details>,
+    },
     /// Goes back to the revision before.
     Undo {
         /// Which.
@@ -402,10 +428,63 @@ pub enum Operation {
         /// Which.
         nodes: Vec<NodeId>,
     },
+    /// Sets a taint on nodes, in the place of one with the same key and effect.
+    Taint {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// What.
+        taint: Taint,
+    },
+    /// Removes taints with this key from nodes.
+    Untaint {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Key, and effect unless `every_effect`.
+        taint: Taint,
+        /// Whatever their effect.
+        every_effect: bool,
+    },
+    /// Sets what deleting pods costs (annotation `controller.kubernetes.io/pod-deletion-cost`).
+    DeletionCost {
+        /// Which.
+        pods: Vec<PodId>,
+        /// Lower goes first.
+        cost: i32,
+    },
+    /// Removes the scheduling gates of a workload's pods, of those that exist now.
+    Ungate {
+        /// Which.
+        workload: WorkloadId,
+    },
+    /// A priority class with `globalDefault` was created: pods of these templates are made of the others from now on,
+    /// which differ in nothing but their priority. Pods that exist keep theirs.
+    DefaultPriority {
+        /// Template without a class, and its twin with the new priority.
+        twins: Vec<(TemplateId, TemplateId)>,
+    },
     /// Deletes node objects, as people or a cloud do for machines that are gone. What runs there is not told.
     RemoveNode {
         /// Which.
         nodes: Vec<NodeId>,
+    },
+    /// Stops or starts instances of a part of the control plane.
+    ControlPlane {
+        /// Which part.
+        part: Component,
+        /// What happens to it.
+        change: PartChange,
+    },
+    /// Somebody asks the API server for far too much from now on, or stops doing so.
+    Flood {
+        /// What.
+        flood: Flood,
+        /// Whether it begins or ends.
+        on: bool,
+    },
+    /// Deletes a namespace: all its workloads.
+    DeleteNamespace {
+        /// Which.
+        namespace: Symbol,
     },
     /// Deletes pods. `None`: with their own grace.
     DeletePods {
@@ -414,4 +493,54 @@ pub enum Operation {
         /// Grace instead of their own.
         grace: Option<Span>,
     },
+}
+
+/// What happens to a part of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartChange {
+    /// Instances stop.
+    Stop(Instances),
+    /// Instances that were stopped run again.
+    Start(Instances),
+}
+
+/// Instances of a part of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instances {
+    /// The one that leads. Of API servers, which have no leader: one.
+    Leader,
+    /// One that does not lead.
+    Follower,
+    /// All of them.
+    All,
+}
+
+/// Requests to the API server by somebody who is not part of the orchestrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flood {
+    /// Priority level of the flow schema that they match.
+    pub level: Level,
+    /// How many a second, at all API servers together.
+    pub rate: u32,
+    /// Objects that each of them lists; 0: a small request.
+    pub list_objects: u32,
+}
+
+/// Priority levels of the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Requests of nodes, but for their heartbeats.
+    System,
+    /// Heartbeats of nodes.
+    NodeHigh,
+    /// Leases of the control plane's own parts.
+    LeaderElection,
+    /// Controllers and scheduler.
+    WorkloadHigh,
+    /// Programs in pods.
+    WorkloadLow,
+    /// Everybody else who is known.
+    GlobalDefault,
+    /// What matches nothing.
+    CatchAll,
 }

@@ -34,6 +34,12 @@ pub enum Purpose {
     Proxy = 10,
     /// Slot order and the like in a rollout, per workload.
     Rollout = 11,
+    /// Luck of requests: conflicts, elections, which endpoint a webhook's request reaches.
+    ControlPlane = 30,
+    /// Races of the endpoint controller with its own watch, per write.
+    Discovery = 40,
+    /// Whether a run of a container that ends by itself fails, per pod.
+    Outcome = 41,
 }
 
 /// The seed of a run and the streams derived from it.

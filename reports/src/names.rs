@@ -231,6 +231,7 @@ fn deletion(why: Deletion) -> &'static str {
         Deletion::Operator => "deleted by hand",
         Deletion::Failed => "it failed",
         Deletion::GarbageCollected => "collected as an orphan",
+        Deletion::Tainted => "it does not tolerate a taint of its node",
         Deletion::Preempted => "a higher priority takes its place",
         Deletion::WorkloadDeleted => "its workload is deleted",
     }
@@ -244,6 +245,7 @@ fn exit(why: Exit) -> &'static str {
         Exit::Stopped => "stopped when asked",
         Exit::Killed => "killed",
         Exit::HostLost => "its host stopped",
+        Exit::Failed { .. } => "failed",
     }
 }
 

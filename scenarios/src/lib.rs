@@ -10,6 +10,7 @@ mod codes;
 mod compose;
 mod library;
 mod manifest;
+mod objects;
 mod plan;
 mod problem;
 mod raw;
@@ -19,6 +20,7 @@ mod text;
 
 pub use codes::{CODES, Page, explain};
 pub use library::{Embedded, library, load_embedded};
+pub use objects::{Objects, lower_objects};
 pub use plan::{Note, Override, Plan};
 pub use problem::{Diagnostics, Place, Problem, Severity};
 pub use report::{CheckReport, FileKind, check_file, check_text};

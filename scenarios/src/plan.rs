@@ -88,11 +88,12 @@ impl Plan {
     pub fn profile(&self, orchestrator: &str) -> Result<Profile, Diagnostics> {
         let Some(mut profile) = Profile::named(orchestrator) else {
             let mut problem = Problem::bare("E0305", format!("there is no orchestrator `{orchestrator}`"));
-            problem.help = suggestion(orchestrator, Profile::NAMES.iter().copied());
+            problem.help = suggestion(orchestrator, Profile::all_names());
             return Err(Diagnostics::one(problem));
         };
         for one in &self.overrides {
-            let wanted = one.orchestrator.as_deref().is_none_or(|name| name == orchestrator);
+            let wanted =
+                one.orchestrator.as_deref().is_none_or(|name| name == orchestrator || name == Profile::family(orchestrator));
             let known = profile.flags.iter().any(|flag| flag.name == one.flag);
             // A flag for all orchestrators is meant for those that have it.
             if !wanted || (!known && one.orchestrator.is_none()) {

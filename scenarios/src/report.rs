@@ -126,6 +126,7 @@ fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problem
         FileKind::Compose => compose::lower(&documents, &mut lowering),
         _ => Composed { lowered: lowering.documents(&documents), ..Composed::default() },
     };
+    lowering.finish(&|_| 0);
     let unmodelled = std::mem::take(&mut lowering.unmodelled);
     unmodelled.report(problems);
     let first = documents.first().map_or_else(Mark::default, |node: &Node| node.mark);

@@ -1,6 +1,6 @@
 //! Pods and containers as the world has them: phase, work under way, CPU. Data only; `runtime` moves it along.
 
-use shakedown_engine::fact::FactId;
+use shakedown_engine::fact::{Exit, FactId};
 use shakedown_engine::ids::{NodeId, PodId, ServiceId, TemplateId, TrafficId};
 use shakedown_engine::message::ContainerRef;
 use shakedown_engine::model::{Container, PodTemplate};
@@ -8,6 +8,7 @@ use shakedown_engine::time::{Span, Time};
 
 use crate::cpu::{CORE, proportion};
 use crate::event::Stamp;
+use crate::measure::Reading;
 use crate::probe::Probing;
 
 /// How far a container is.
@@ -94,6 +95,13 @@ pub(crate) struct Cell {
     pub(crate) burst: u64,
     /// Part of `demand` that comes from requests.
     pub(crate) load: u64,
+    /// CPU used until `used_at`, in millionths of a core times nanoseconds.
+    pub(crate) used: u128,
+    pub(crate) used_at: Time,
+    /// How often it was made.
+    pub(crate) runs_begun: u32,
+    /// How it ends when its work is done.
+    pub(crate) ends: Exit,
     /// Memory that it holds now.
     pub(crate) memory: i64,
     pub(crate) probes: Vec<Probing>,
@@ -113,6 +121,10 @@ impl Cell {
             share: 0,
             burst: 0,
             load: 0,
+            used: 0,
+            used_at: Time::ZERO,
+            runs_begun: 0,
+            ends: Exit::Completed,
             memory: 0,
             probes: Vec::new(),
         }
@@ -168,12 +180,14 @@ pub(crate) struct Pod {
     pub(crate) exposed: Vec<ServiceId>,
     /// Load on its server that comes from each source.
     pub(crate) loads: Vec<(TrafficId, u64)>,
+    /// What autoscalers last read of its CPU clock.
+    pub(crate) readings: Vec<Reading>,
 }
 
 impl Pod {
     pub(crate) fn new(node: NodeId, template: TemplateId, spec: &PodTemplate, pace: u64) -> Self {
         let cells = vec![Cell::new(); spec.init.len() + spec.containers.len()];
-        Self { node, template, sandbox: false, pace, cells, exposed: Vec::new(), loads: Vec::new() }
+        Self { node, template, sandbox: false, pace, cells, exposed: Vec::new(), loads: Vec::new(), readings: Vec::new() }
     }
 }
 

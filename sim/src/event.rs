@@ -54,6 +54,8 @@ pub(crate) enum Event {
     Seen { service: ServiceId, version: u32, cause: FactId },
     /// A node that came back has the same view as all others again.
     CaughtUp { node: NodeId, stamp: Stamp },
+    /// Load balancers, or clients whose answers expire, have found something out.
+    Checked { cause: FactId },
     /// Load on a service begins, ends, or feeds back on itself.
     Load { source: TrafficId },
 }

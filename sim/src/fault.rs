@@ -26,7 +26,10 @@ impl FaultTarget for SimWorld {
         self.move_to(now, facts);
         match effect {
             Effect::Down { nodes } => self.hold_down(fault, nodes, cause, facts),
-            Effect::Boot { nodes } => self.boot_all(nodes, cause),
+            Effect::Boot { nodes } => {
+                nodes.iter().for_each(|&node| self.hosts[node].present = true);
+                self.boot_all(nodes, cause);
+            }
             Effect::Reboot { nodes } => {
                 for &node in nodes {
                     self.host_down(node, cause, facts);
@@ -90,7 +93,7 @@ impl SimWorld {
             let stamp = self.stamp();
             let host = &mut self.hosts[node];
             host.holds.clear();
-            if host.up || host.boot != 0 {
+            if host.up || host.boot != 0 || !host.present {
                 continue;
             }
             host.boot = stamp;
@@ -100,7 +103,7 @@ impl SimWorld {
     }
 
     /// Everything on a host stops at once.
-    fn host_down(&mut self, node: NodeId, cause: FactId, facts: &mut FactLog) {
+    pub(crate) fn host_down(&mut self, node: NodeId, cause: FactId, facts: &mut FactLog) {
         let host = &mut self.hosts[node];
         host.boot = 0;
         if !host.up {

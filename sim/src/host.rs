@@ -29,6 +29,8 @@ const REAL_TIME_LEFTOVER: u64 = CORE / 1000;
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     pub(crate) up: bool,
+    /// There is such a machine: false for one that joins later, until somebody switches it on.
+    pub(crate) present: bool,
     /// Counts as booting while current.
     pub(crate) boot: Stamp,
     /// CPU in millionths of a core.
@@ -73,7 +75,8 @@ impl Host {
     pub(crate) fn new(spec: &NodeSpec, system: u64) -> Self {
         let capacity = u64::try_from(spec.allocatable.cpu.0).unwrap_or(0).max(1) * (CORE / 1000);
         Self {
-            up: true,
+            up: spec.at_start,
+            present: spec.at_start,
             boot: 0,
             capacity,
             memory_capacity: spec.allocatable.memory.0,
@@ -243,6 +246,8 @@ impl SimWorld {
         let cell = &mut pod.cells[usize::from(id.cell)];
         let why = self.hosts[pod.node].why;
         let changed = cell.share != share || cell.burst != burst;
+        cell.used += u128::from(cell.share) * u128::from(self.now.since(cell.used_at).as_nanos());
+        cell.used_at = self.now;
         cell.share = share;
         cell.burst = burst;
         self.replan(id);

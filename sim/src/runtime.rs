@@ -7,7 +7,7 @@
 //! begun to shut down serves no more; its memory is taken when it has started up; an init container that does not
 //! say how long it runs ends once started up.
 
-use shakedown_chaos::setting::{Behaviour, Defect};
+use shakedown_chaos::setting::{Behaviour, Defect, Failing};
 use shakedown_engine::fact::{Exit, FactId};
 use shakedown_engine::ids::{ImageId, NodeId, PodId, TemplateId};
 use shakedown_engine::message::{ContainerRef, InputKind, RuntimeEvent, RuntimeOp};
@@ -65,6 +65,7 @@ impl SimWorld {
         }
         state.phase = Phase::Creating;
         state.life = stamp;
+        state.runs_begun += 1;
         state.cause = cause;
         state.work = Some(Work::new(now, work));
         self.touch(node, CellId { pod, cell });
@@ -119,11 +120,11 @@ impl SimWorld {
             return;
         }
         cell.work = None;
-        let cause = cell.cause;
+        let (cause, ends) = (cell.cause, cell.ends);
         match cell.phase {
             Phase::Creating => self.created(id),
             Phase::Warming => self.warmed(id),
-            Phase::Running => self.end(id, Exit::Completed, cause),
+            Phase::Running => self.end(id, ends, cause),
             Phase::Hook => self.shut_down(id),
             Phase::Stopping => self.end(id, Exit::Stopped, cause),
             Phase::Absent => {}
@@ -148,7 +149,8 @@ impl SimWorld {
     fn warmed(&mut self, id: CellId) {
         let now = self.now;
         let Some(behaviour) = self.behaviour_of(id) else { return };
-        let (idle, memory, runs_for) = (micro(behaviour.idle_cpu), behaviour.memory.0, behaviour.runs_for);
+        let (idle, memory) = (micro(behaviour.idle_cpu), behaviour.memory.0);
+        let (runs_for, ends) = self.course(id, (behaviour.runs_for, behaviour.fails));
         let Some(pod) = self.pods.get_mut(id.pod) else { return };
         let spec = &self.catalog.templates[pod.template];
         let init = usize::from(id.cell) < spec.init.len();
@@ -163,6 +165,7 @@ impl SimWorld {
             return self.end(id, Exit::Completed, cause);
         }
         cell.phase = Phase::Running;
+        cell.ends = ends;
         cell.memory = memory;
         cell.work = runs_for.map(|span| Work::new(now, span));
         let load = cell.load;
@@ -257,6 +260,18 @@ impl SimWorld {
         let Some(pod) = self.pods.get(id.pod) else { return };
         let (node, name) = (pod.node, reference(&self.catalog.templates[pod.template], id.cell));
         self.emit(cause, InputKind::Runtime { node, event: event(id.pod, name) });
+    }
+
+    /// How long a container runs by itself, and how it ends then. Each run of each pod has luck of its own.
+    fn course(&self, id: CellId, (runs_for, fails): (Option<Span>, Option<Failing>)) -> (Option<Span>, Exit) {
+        let Some(fails) = fails else { return (runs_for, Exit::Completed) };
+        let runs = self.pods.get(id.pod).map_or(0, |pod| pod.cells[usize::from(id.cell)].runs_begun);
+        let mut luck = self.streams.stream(Purpose::Outcome, id.pod.0);
+        let fail = (0..runs).map(|_| luck.chance(fails.permille)).last().unwrap_or(false);
+        match fail {
+            true => (fails.after.or(runs_for), Exit::Failed { code: fails.code }),
+            false => (runs_for, Exit::Completed),
+        }
     }
 
     fn draw_runtime(&mut self, node: NodeId, (low, high): (Span, Span)) -> Span {

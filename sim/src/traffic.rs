@@ -16,9 +16,12 @@ mod endpoint;
 mod ledger;
 mod load;
 mod outcome;
+mod pins;
 mod place;
+mod scope;
 #[cfg(test)]
 mod twin;
+mod wall;
 
 use std::collections::BTreeMap;
 
@@ -32,7 +35,7 @@ use shakedown_engine::time::{Span, Time};
 
 use crate::event::{CellId, Event};
 use crate::network::CERTAIN;
-use crate::proxy::Proxies;
+use crate::proxy::{Proxies, Reader, reader};
 use crate::world::SimWorld;
 use audience::Audience;
 use endpoint::Endpoints;
@@ -40,7 +43,10 @@ use ledger::Ledger;
 use load::Basis;
 pub(crate) use load::newcomers;
 use outcome::Mix;
+use pins::{Hold, Pins};
 use place::Crowd;
+use scope::Rule;
+use wall::Walls;
 
 /// From retries to the load that they make.
 const FEEDBACK: Span = Span::from_secs(1);
@@ -60,6 +66,13 @@ pub(crate) struct Source {
     attempts: u64,
     audience: Audience,
     basis: Basis,
+    /// Who reads for these clients what is published, and what they make of it.
+    reader: Reader,
+    rule: Rule,
+    /// Clients that stay with their endpoints.
+    pins: Option<Pins>,
+    /// Endpoints with load of such clients.
+    pinned: Vec<PodId>,
     /// Who is where or who knows what has changed.
     groups_stale: bool,
     /// What faults do to links has changed.
@@ -81,6 +94,7 @@ pub(crate) struct Loads {
     by_client: BTreeMap<WorkloadId, Vec<TrafficId>>,
     dirty: Vec<TrafficId>,
     pub(crate) endpoints: Endpoints,
+    pub(crate) walls: Walls,
     /// Workload of each template, as far as load or timeline tell.
     owners: Vec<Option<WorkloadId>>,
     /// Templates with which some workload began.
@@ -98,6 +112,10 @@ impl Loads {
             attempts: CERTAIN,
             audience: Audience::default(),
             basis: Basis::default(),
+            reader: reader(catalog, traffic),
+            rule: Rule::new(catalog, traffic),
+            pins: hold(catalog, traffic).map(Pins::new),
+            pinned: Vec::new(),
             groups_stale: true,
             links_stale: false,
             cause: FactId::NONE,
@@ -121,7 +139,7 @@ impl Loads {
         }
         let owners = place::owners(catalog, experiment);
         let sources = experiment.traffic.iter().map(source).collect();
-        Self { sources, by_service, by_client, dirty: Vec::new(), endpoints: Endpoints::default(), owners, first }
+        Self { sources, by_service, by_client, dirty: Vec::new(), endpoints: Endpoints::default(), walls: Walls::new(catalog, experiment), owners, first }
     }
 
     /// Has a source reviewed at the end of this instant. Of several known causes the first counts.
@@ -146,6 +164,15 @@ impl Loads {
     pub(crate) fn regroup_all(&mut self) {
         self.sources.iter_mut().for_each(|(_, source)| source.groups_stale = true);
     }
+}
+
+/// What makes clients of a source stay with an endpoint. An ingress keeps no affinity, and names choose nothing.
+fn hold(catalog: &Catalog, traffic: &shakedown_chaos::load::Traffic) -> Option<Hold> {
+    if traffic.reach.keep_alive {
+        return Some(Hold::Connection);
+    }
+    let proxied = reader(catalog, traffic) == Reader::Proxy;
+    catalog.services[traffic.to].affinity.filter(|_| proxied).map(|_| Hold::Affinity)
 }
 
 /// What a change means for the load on endpoints.
@@ -229,6 +256,7 @@ impl SimWorld {
     }
 
     fn mark_pod(&mut self, pod: PodId, (load, cause): (Load, FactId)) {
+        self.names_touched(cause);
         let Some(row) = self.pods.get(pod).filter(|row| !row.exposed.is_empty()) else { return };
         self.loads.endpoints.mark(pod);
         for service in &row.exposed {
@@ -236,6 +264,9 @@ impl SimWorld {
             for id in sources {
                 if load != Load::Same {
                     self.loads.sources[id].audience.recheck.push(pod);
+                    if self.loads.sources[id].pins.is_some() {
+                        self.loads.sources[id].groups_stale = true;
+                    }
                 }
                 self.loads.mark(id, load, cause);
             }

@@ -22,6 +22,7 @@ use crate::event::{Event, Stamp};
 use crate::host::Host;
 use crate::images::Images;
 use crate::message::Connection;
+use crate::names::Names;
 use crate::network::Network;
 use crate::proxy::Proxies;
 use crate::queue::EventQueue;
@@ -56,6 +57,7 @@ pub struct SimWorld {
     pub(crate) runtime_draws: Draws,
     pub(crate) proxies: Proxies,
     pub(crate) loads: Loads,
+    pub(crate) names: Names,
     /// What an image of which nothing is known does.
     pub(crate) plain: Behaviour,
 }
@@ -110,6 +112,7 @@ impl SimWorld {
             runtime_draws: Draws::new(streams, Purpose::Runtime, nodes),
             loads: Loads::new(&catalog, &experiment, streams, &proxies),
             proxies,
+            names: Names::new(&catalog, &experiment),
             plain: Behaviour::default(),
             catalog,
             experiment,
@@ -121,6 +124,10 @@ impl SimWorld {
     fn start(&mut self) {
         let nodes: Vec<NodeId> = self.hosts.ids().collect();
         for node in nodes {
+            if !self.hosts[node].present {
+                self.view_lost(node, FactId::NONE);
+                continue;
+            }
             let stamp = self.stamp();
             self.hosts[node].boot = stamp;
             self.queue.push(Time::ZERO + STAGGER.times(u64::from(node.0)), Event::Booted { node, stamp });
@@ -157,6 +164,7 @@ impl SimWorld {
 
     /// Works out what follows from all that changed at this instant.
     fn settle(&mut self, facts: &mut FactLog) {
+        self.review_names();
         self.assign_loads();
         while let Some(node) = self.dirty_hosts.pop() {
             self.divide_cpu(node);
@@ -180,6 +188,7 @@ impl SimWorld {
             Event::Flip { service, cause } => self.on_flip(service, cause),
             Event::Seen { service, version, cause } => self.on_seen((service, version), cause, facts),
             Event::CaughtUp { node, stamp } => self.on_caught_up(node, stamp),
+            Event::Checked { cause } => self.on_checked(cause),
             Event::Load { source } => self.on_load(source),
         }
     }
@@ -198,8 +207,8 @@ impl World for SimWorld {
                     self.order_beats(node, (period, jitter), first, cause);
                 }
                 OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
-                // Nothing orders these yet.
-                OrderKind::Measure { .. } | OrderKind::Machine { .. } => {}
+                OrderKind::Measure { autoscaler, pods } => self.measure(autoscaler, &pods, cause),
+                OrderKind::Machine { node, wanted, after } => self.order_machine(node, (wanted, after), cause, facts),
             }
         }
     }

@@ -104,6 +104,7 @@ impl Pod {
         let this = &mut self.slots[slot];
         let ran = if this.state == State::Starting { Span::ZERO } else { seen.at.since(this.started) };
         this.state = State::Ended { success };
+        this.ended = (seen.at, seen.why.code());
         this.stamp = 0;
         this.probes = [ProbeSlot::default(); 3];
         match hands.profile().restart {

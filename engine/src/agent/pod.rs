@@ -3,7 +3,7 @@
 //! Nothing here acts. Start at [`Pod`]; `lifecycle`, `probes` and `stopping` change it.
 
 use crate::ids::{PodId, TemplateId};
-use crate::message::{ContainerRef, PodReport};
+use crate::message::{ContainerRef, Ending, PodReport};
 use crate::model::{Container, PodTemplate, ProbeRole};
 use crate::profile::{Profile, Restart};
 use crate::time::{Span, Time};
@@ -60,6 +60,8 @@ pub(super) struct Slot {
     /// Counts as soon as the restart is decided.
     pub(super) restarts: u32,
     pub(super) started: Time,
+    /// When it last ended, and with which code.
+    pub(super) ended: (Time, i32),
     /// In `Stopping`: when it is stopped by force.
     pub(super) until: Time,
     /// By role.
@@ -129,6 +131,7 @@ impl Slot {
         stamp: 0,
         restarts: 0,
         started: Time::ZERO,
+        ended: (Time::ZERO, 0),
         until: Time::ZERO,
         probes: [ProbeSlot { asked: false, answer: None, verdict: None, stamp: 0 }; 3],
     };
@@ -204,11 +207,18 @@ impl Pod {
         }
     }
 
+    /// How its containers ended.
+    fn ending(&self) -> Ending {
+        let at = self.slots.iter().map(|slot| slot.ended.0).max().unwrap_or(Time::ZERO);
+        let worst = self.slots.iter().position(|slot| slot.ended.1 != 0).unwrap_or(0);
+        Ending { at, container: worst as u8, code: self.slots.get(worst).map_or(0, |slot| slot.ended.1) }
+    }
+
     /// What the control plane should know of the pod now; `None` means nothing that it does not know already.
     pub(super) fn state(&self, template: &PodTemplate, gated: bool) -> Option<PodReport> {
         let mains = template.containers.len();
         if let Some(success) = self.outcome(mains) {
-            return Some(PodReport::Finished { success });
+            return Some(PodReport::Finished { success, ending: self.ending() });
         }
         match self.fate {
             Fate::Terminating => None,

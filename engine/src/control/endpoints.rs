@@ -1,16 +1,69 @@
 //! Discovery: which pods back a service, published when the store has it.
 //!
-//! Source: kubernetes/kubernetes:pkg/controller/endpointslice. Packing into slices is not modelled here: one write
-//! carries all changes of a service that have piled up. Start at [`Control::endpoint_changed`].
+//! A change of a pod is seen by the controller after the watch's lag, waits for the batch period and for a worker, and
+//! costs one write for each slice that differs (see `slices`). A controller whose own write has not come back to it
+//! yet gives up and tries again a second later. Orchestrators without slices have one list and one write.
+//! Source: kubernetes/kubernetes:pkg/controller/endpointslice/endpointslice_controller.go. Start at
+//! [`Control::endpoint_touched`].
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::control::tables::Membership;
+use crate::control::hints;
+use crate::control::slices::{Conditions, SliceWrite, Slices, Want};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, FactId, FactKind};
 use crate::ids::{PodId, ServiceId};
 use crate::message::{Order, OrderKind, Publication};
-use crate::model::{Catalog, PodTemplate};
+use crate::model::{Catalog, Distribution, PodTemplate};
+use crate::profile::SlicePolicy;
+use crate::rng::Purpose;
+use crate::time::Time;
+
+/// A service's published endpoints and what is to change.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServiceRow {
+    pub(super) version: u32,
+    /// Published as ready, in id order.
+    pub(super) endpoints: Vec<PodId>,
+    /// Published as terminating but serving, in id order.
+    draining: Vec<PodId>,
+    pub(super) slices: Slices,
+    /// Changes that no pass has taken in yet, in order of time.
+    pending: VecDeque<Pending>,
+    /// The next pass.
+    due: Option<Time>,
+    /// Writes of the present pass that are still to be made; the first one is on its way.
+    outgoing: VecDeque<SliceWrite>,
+    /// What led to each change that is on its way.
+    causes: BTreeMap<PodId, FactId>,
+    /// A pass is under way, waits for a worker, or must be repeated when it ends.
+    working: bool,
+    waiting: bool,
+    again: bool,
+    /// Passes given up in a row.
+    failures: u32,
+    /// The controller's own last write is back by then.
+    echo: Time,
+    /// Writes made.
+    written: u32,
+}
+
+/// A change of a pod, as its controller will see it.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    pod: PodId,
+    want: Want,
+    cause: FactId,
+    seen: Time,
+}
+
+/// Who works on services, and who waits for a worker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Workers {
+    busy: u32,
+    queue: VecDeque<(ServiceId, FactId)>,
+}
 
 /// Services that select pods of a template.
 pub(super) fn selecting(catalog: &Catalog, template: &PodTemplate) -> Vec<ServiceId> {
@@ -23,85 +76,254 @@ pub(super) fn selecting(catalog: &Catalog, template: &PodTemplate) -> Vec<Servic
 }
 
 impl Control {
-    /// A pod became an endpoint of its services, or no longer is one.
-    pub(super) fn endpoint_changed(&mut self, cx: &mut Cx<'_>, pod: PodId, to: Membership, cause: FactId) {
+    /// Something about a pod changed that its services may tell their clients.
+    pub(super) fn endpoint_touched(&mut self, cx: &mut Cx<'_>, pod: PodId, cause: FactId) {
+        let seen = cx.now + self.profile.control.watch_lag;
         for i in 0..self.services_of[self.pods[pod].template].len() {
             let service = self.services_of[self.pods[pod].template][i];
-            let to = match to {
-                Membership::Out if self.stays_unready(service, pod) => Membership::In,
-                to => to,
-            };
-            self.services[service].pending.push((pod, to, cause));
-            self.plan_service(cx, service, cause);
+            let want = self.wanted_endpoint(service, pod);
+            let row = &mut self.services[service];
+            let newest = row.pending.iter().rev().find(|known| known.pod == pod).map(|known| known.want);
+            let on_its_way =
+                || row.outgoing.iter().flat_map(|w| &w.edits).find(|edit| edit.0 == pod).map(|edit| edit.1);
+            if newest.or_else(on_its_way).unwrap_or_else(|| row.slices.get(pod)) == want {
+                continue;
+            }
+            row.pending.push_back(Pending { pod, want, cause, seen });
+            self.plan_service(cx, (service, cause), seen + self.profile.discovery.publish_delay);
         }
     }
 
-    /// A pod runs, not yet ready: services that publish such pods have an endpoint.
-    pub(super) fn endpoint_started(&mut self, cx: &mut Cx<'_>, pod: PodId, cause: FactId) {
-        let publish = |s: &ServiceId| self.catalog.services[*s].publish_not_ready;
-        if self.services_of[self.pods[pod].template].iter().any(publish) && self.pods[pod].deleting.is_none() {
-            self.endpoint_changed(cx, pod, Membership::Out, cause);
-        }
-    }
-
-    fn stays_unready(&self, service: ServiceId, pod: PodId) -> bool {
+    /// What the service's slices should say of a pod.
+    ///
+    /// Source: kubernetes/kubernetes:staging/src/k8s.io/endpointslice/utils.go, `podToEndpoint`, and
+    /// util/controller_utils.go, `ShouldPodBeInEndpoints`.
+    fn wanted_endpoint(&self, service: ServiceId, pod: PodId) -> Want {
         let row = &self.pods[pod];
-        let running = matches!(row.phase, PodPhase::Running | PodPhase::Ready | PodPhase::Failing);
-        self.catalog.services[service].publish_not_ready && running && row.deleting.is_none()
+        let row_has_address = match row.phase {
+            PodPhase::Running | PodPhase::Ready | PodPhase::Failing => true,
+            PodPhase::Starting => self.services[service].slices.get(pod).is_some(),
+            _ => false,
+        };
+        if row.gone || !row_has_address {
+            return None;
+        }
+        let (serving, terminating) = (row.phase == PodPhase::Ready, row.deleting.is_some());
+        let ready = self.catalog.services[service].publish_not_ready || serving && !terminating;
+        match self.profile.discovery.slices {
+            Some(_) => Some(Conditions { ready, serving, terminating }),
+            // A plain list has only those that get traffic.
+            None => (ready && !terminating).then_some(Conditions { ready, serving: true, terminating: false }),
+        }
     }
 
-    fn plan_service(&mut self, cx: &mut Cx<'_>, service: ServiceId, cause: FactId) {
+    fn plan_service(&mut self, cx: &mut Cx<'_>, (service, cause): (ServiceId, FactId), at: Time) {
         let row = &mut self.services[service];
-        if !row.sync_planned && !row.writing {
-            row.sync_planned = true;
-            let at = cx.now + self.profile.control.watch_lag + self.profile.discovery.publish_delay;
+        if row.due.is_none_or(|due| due > at) {
+            row.due = Some(at);
             cx.timers.set(at, cause, Alarm::SyncService(service));
         }
     }
 
-    /// The service's controller writes what has piled up.
+    /// The service's controller looks at it, if a worker is free.
     pub(super) fn sync_service(&mut self, cx: &mut Cx<'_>, cause: FactId, service: ServiceId) {
+        if self.services[service].due != Some(cx.now) {
+            return; // Another pass came before.
+        }
+        self.services[service].due = None;
+        self.work_on_service(cx, cause, service);
+    }
+
+    fn work_on_service(&mut self, cx: &mut Cx<'_>, cause: FactId, service: ServiceId) {
+        let workers = self.profile.discovery.slices.as_ref().map_or(u32::MAX, |policy| policy.workers.max(1));
         let row = &mut self.services[service];
-        row.sync_planned = false;
-        if !row.writing && !row.pending.is_empty() {
-            row.writing = true;
+        if row.working {
+            row.again = true;
+        } else if self.endpoint_workers.busy >= workers {
+            if !std::mem::replace(&mut row.waiting, true) {
+                self.endpoint_workers.queue.push_back((service, cause));
+            }
+        } else if let Some(policy) = self.profile.discovery.slices.clone().filter(|_| cx.now < row.echo) {
+            self.retry_service(cx, (service, cause), &policy);
+        } else {
+            self.reconcile_service(cx, cause, service);
+        }
+    }
+
+    /// The controller's cache lacks its own last write: the pass is given up.
+    ///
+    /// Source: kubernetes/kubernetes:pkg/controller/endpointslice/endpointslice_controller.go, `StaleInformerCache` and
+    /// `handleErr`; recorded on 1.36.2 as changes that follow after 1.0 s.
+    fn retry_service(&mut self, cx: &mut Cx<'_>, (service, cause): (ServiceId, FactId), policy: &SlicePolicy) {
+        let row = &mut self.services[service];
+        let doubled = policy.retry.times(1 << row.failures.min(20)).min(policy.retry_max);
+        row.failures += 1;
+        self.plan_service(cx, (service, cause), cx.now + doubled);
+    }
+
+    /// One pass: what was seen until now is compared with the slices and written.
+    fn reconcile_service(&mut self, cx: &mut Cx<'_>, cause: FactId, service: ServiceId) {
+        let max =
+            self.profile.discovery.slices.as_ref().map_or(usize::MAX, |policy| policy.max_endpoints.max(1) as usize);
+        let row = &mut self.services[service];
+        row.failures = 0;
+        let mut wanted = BTreeMap::new();
+        let mut why = cause;
+        while let Some(change) = row.pending.pop_front_if(|change| change.seen <= cx.now) {
+            wanted.insert(change.pod, change.want);
+            row.causes.insert(change.pod, change.cause);
+            why = change.cause;
+        }
+        row.outgoing = row.slices.plan(&wanted, max).into();
+        if let Some(next) = row.pending.front() {
+            let (cause, at) = (next.cause, next.seen + self.profile.discovery.publish_delay);
+            self.plan_service(cx, (service, cause), at.max(cx.now));
+        }
+        let row = &mut self.services[service];
+        if row.outgoing.is_empty() {
+            row.causes.clear();
+            return;
+        }
+        row.working = true;
+        self.endpoint_workers.busy += 1;
+        self.write(cx, Client::Endpoints, why, Write::Endpoints { service });
+    }
+
+    /// The store has the next slice: everybody who watches is told.
+    pub(super) fn publish(&mut self, cx: &mut Cx<'_>, cause: FactId, service: ServiceId) {
+        let Some(write) = self.services[service].outgoing.pop_front() else { return };
+        let mut changes = Vec::with_capacity(write.edits.len());
+        self.services[service].slices.apply(&write, |pod, before, after| changes.push((pod, before, after)));
+        let mut last = FactId::NONE;
+        for change in changes {
+            let fact = self.tell_endpoint(cx, (service, write.slice), change);
+            last = if fact == FactId::NONE { last } else { fact };
+        }
+        if last != FactId::NONE {
+            self.tell_proxies(cx, service, last);
+        }
+        self.await_echo(cx, service);
+        if self.services[service].outgoing.is_empty() {
+            self.pass_over(cx, cause, service);
+        } else {
             self.write(cx, Client::Endpoints, cause, Write::Endpoints { service });
         }
     }
 
-    /// The store has new endpoints: everybody who watches is told.
-    pub(super) fn publish(&mut self, cx: &mut Cx<'_>, _cause: FactId, service: ServiceId) {
+    /// Notes when the controller will have seen its own write.
+    fn await_echo(&mut self, cx: &Cx<'_>, service: ServiceId) {
+        let Some(policy) = &self.profile.discovery.slices else { return };
         let row = &mut self.services[service];
-        row.writing = false;
-        let mut last = FactId::NONE;
-        for (pod, to, why) in std::mem::take(&mut row.pending) {
-            let kind = match (row.endpoints.binary_search(&pod), to) {
-                (Err(i), Membership::In) => {
-                    row.endpoints.insert(i, pod);
-                    FactKind::EndpointAdded { service, pod }
-                }
-                (Ok(i), Membership::Out) => {
-                    row.endpoints.remove(i);
-                    FactKind::EndpointRemoved { service, pod }
-                }
-                _ => continue,
+        row.written += 1;
+        let number = (service.0 << 20) ^ row.written;
+        if self.streams.stream(Purpose::Discovery, number).chance(policy.late_echo) {
+            row.echo = cx.now + self.profile.control.watch_lag;
+        }
+    }
+
+    /// A pass has made its last write: the worker turns to what waits.
+    fn pass_over(&mut self, cx: &mut Cx<'_>, cause: FactId, service: ServiceId) {
+        let row = &mut self.services[service];
+        row.working = false;
+        row.causes.clear();
+        self.endpoint_workers.busy -= 1;
+        if std::mem::take(&mut row.again) {
+            if !std::mem::replace(&mut row.waiting, true) {
+                self.endpoint_workers.queue.push_back((service, cause));
+            }
+        }
+        while let Some((service, cause)) = self.endpoint_workers.queue.pop_front() {
+            self.services[service].waiting = false;
+            self.work_on_service(cx, cause, service);
+            if self.services[service].waiting {
+                break; // All workers are busy again.
+            }
+        }
+    }
+
+    /// Records what the slices now say of a pod. Returns the fact when clients have to know.
+    fn tell_endpoint(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (service, slice): (ServiceId, u32),
+        (pod, before, after): (PodId, Want, Want),
+    ) -> FactId {
+        let row = &mut self.services[service];
+        let cause = row.causes.get(&pod).copied().unwrap_or(FactId::NONE);
+        let gets = |want: Want| want.is_some_and(|conditions| conditions.ready);
+        let drains = |want: Want| want.is_some_and(Conditions::drains);
+        let mut told = FactId::NONE;
+        put(&mut row.draining, pod, drains(after));
+        if put(&mut row.endpoints, pod, gets(after)) {
+            let kind = match gets(after) {
+                true => FactKind::EndpointAdded { service, pod },
+                false => FactKind::EndpointRemoved { service, pod },
             };
-            last = cx.facts.record(cx.now, why, kind);
-            self.pods[pod].last_fact = last;
+            told = cx.facts.record(cx.now, cause, kind);
+            self.pods[pod].last_fact = told;
         }
-        if last == FactId::NONE {
-            return;
+        let plain = after.is_some_and(|c| c.serving == c.ready && !c.terminating) && gets(before) != gets(after);
+        if plain || self.profile.discovery.slices.is_none() {
+            return told;
         }
+        let fact = match after {
+            Some(Conditions { ready, serving, terminating }) => {
+                let kind = FactKind::EndpointConditions { service, pod, slice, ready, serving, terminating };
+                cx.facts.record(cx.now, cause, kind)
+            }
+            None if gets(before) => told,
+            None => cx.facts.record(cx.now, cause, FactKind::EndpointGone { service, pod }),
+        };
+        if told == FactId::NONE && drains(before) == drains(after) { FactId::NONE } else { fact }
+    }
+
+    fn tell_proxies(&mut self, cx: &mut Cx<'_>, service: ServiceId, cause: FactId) {
+        let hints = match self.catalog.services[service].distribution {
+            Distribution::Hints => self.hints(service),
+            _ => None,
+        };
+        let row = &mut self.services[service];
         row.version += 1;
         let discovery = &self.profile.discovery;
         let publication = Publication {
             service,
             version: row.version,
             endpoints: Arc::from(row.endpoints.as_slice()),
+            draining: Arc::from(row.draining.as_slice()),
+            hints,
             lag: discovery.lag,
             proxy_sync: discovery.proxy_sync,
             dns_ttl: discovery.dns_ttl,
+            ingress_sync: discovery.ingress_sync,
         };
-        cx.orders.push(Order { cause: last, kind: OrderKind::Publish(publication) });
+        cx.orders.push(Order { cause, kind: OrderKind::Publish(publication) });
     }
+
+    /// For which zone each ready endpoint is meant, `None` when all are for everybody.
+    fn hints(&self, service: ServiceId) -> Option<Arc<[crate::ids::ZoneId]>> {
+        let mut cpu = vec![0i64; self.catalog.zones.len()];
+        let master = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
+        let excluded = master.map(|label| self.catalog.names.find(label));
+        for (id, _) in self.nodes.iter().filter(|(_, row)| row.exists() && row.healthy) {
+            let spec = &self.catalog.nodes[id];
+            if excluded.iter().flatten().all(|&label| spec.labels.get(label).is_none()) {
+                cpu[spec.zone.0 as usize] += spec.allocatable.cpu.0;
+            }
+        }
+        let home = |pod: &PodId| self.pods[*pod].node.map(|node| self.catalog.nodes[node].zone);
+        let homes: Option<Vec<_>> = self.services[service].endpoints.iter().map(home).collect();
+        hints::allot(&cpu, &homes?).map(Arc::from)
+    }
+}
+
+/// Puts a pod into a sorted list or takes it out; true when that changed the list.
+fn put(list: &mut Vec<PodId>, pod: PodId, wanted: bool) -> bool {
+    match (list.binary_search(&pod), wanted) {
+        (Err(i), true) => list.insert(i, pod),
+        (Ok(i), false) => {
+            list.remove(i);
+        }
+        _ => return false,
+    }
+    true
 }

@@ -58,6 +58,7 @@ impl Control {
         zone.nodes -= 1;
         zone.unhealthy -= u32::from(!row.healthy);
         row.remove(fact);
+        self.stop_draining(cx, node);
         self.show_node_to_scheduler(node);
         self.tell_queue(cx, Event::NodeRemoved);
         self.rate_zones(cx, fact);
@@ -72,6 +73,7 @@ impl Control {
             return;
         }
         self.nodes[node].come_back();
+        self.node_joins(cx, cause, node);
         self.zones[self.catalog.nodes[node].zone].nodes += 1;
         self.node_registered(cx, cause, node);
         self.show_node_to_scheduler(node);
@@ -101,6 +103,11 @@ impl Control {
         self.garbage.armed = true;
         let at = (cx.now + Span::from_nanos(1)).next_tick(policy.garbage_period, self.garbage.phase);
         cx.timers.set(at, FactId::NONE, Alarm::CollectGarbage);
+    }
+
+    /// When the collector looks next.
+    pub(super) fn next_collection(&self, now: Time, period: Span) -> Time {
+        (now + Span::from_nanos(1)).next_tick(period, self.garbage.phase)
     }
 
     pub(super) fn has_orphans(&self) -> bool {

@@ -7,24 +7,42 @@
 //!
 //! Start at [`Control::alarm`], the table of everything that happens by itself.
 
+mod admission;
+mod api;
 mod audit;
+mod autoscaler;
+mod cron;
+mod daemon;
+mod budget;
 mod endpoints;
 mod garbage;
+mod job;
+mod hints;
+mod leader;
 mod nodes;
 mod operations;
 mod pods;
+mod pools;
+mod preemption;
 mod replication;
 mod scheduling;
+mod sets;
+mod slices;
 mod slots;
+mod stateful;
 mod store;
 mod tables;
+mod taints;
 mod view;
+mod volumes;
+mod waiting;
 mod workloads;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::fact::{FactId, FactLog};
-use crate::ids::{NodeId, PodId, RevisionId, ServiceId, Table, TemplateId, WorkloadId, ZoneId};
+use crate::fact::{Client, Component, FactId, FactLog, Refused};
+use crate::ids::{AutoscalerId, BudgetId, NodeId, PodId, QuotaId, RevisionId, ServiceId, Table, TemplateId, WorkloadId, ZoneId};
 use crate::message::{InputKind, Message, Order, OrderKind};
 use crate::model::Catalog;
 use crate::profile::{Eviction, Profile};
@@ -35,7 +53,7 @@ use crate::timers::Timers;
 pub use view::{NodeView, PodPhase, PodView, View, WorkloadView};
 
 pub(crate) use store::Write;
-use tables::{NodeRow, PodRow, RevisionRow, ServiceRow, WorkloadRow, ZoneRow};
+use tables::{NodeRow, PodRow, RevisionRow, WorkloadRow, ZoneRow};
 
 /// Something that the control plane does later by itself.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +82,46 @@ pub(crate) enum Alarm {
     TolerationOver { node: NodeId, taint: u32, length: Span },
     /// A recovered node loses its eviction taint.
     CancelEviction { node: NodeId },
+    /// The agent of a node that has just joined reports it ready, unless the object is another one by now (taint).
+    NodeReady { node: NodeId, taint: u32 },
+    /// A pod's toleration of the taints that people set on its node may be over.
+    TolerationEnds { pod: PodId, node: NodeId },
     /// The collector looks for pods whose node does not exist.
     CollectGarbage,
+    /// Something about claims and volumes.
+    Storage(volumes::StorageAlarm),
+    /// A job's controller looks at a run.
+    SyncJob(RevisionId),
+    /// A finished run has been kept for long enough.
+    JobExpired(RevisionId),
+    /// A cron job may be due.
+    Cron(WorkloadId),
+    /// An autoscaler looks at its metrics.
+    Autoscale(AutoscalerId),
+    /// The cluster autoscaler looks around.
+    ScalePools,
+    /// A budget's controller looks at its pods.
+    SyncBudget(BudgetId),
+    /// An eviction is tried again.
+    Evict { pod: PodId, attempt: u32 },
+    /// A drain is done with a node.
+    DrainNext(u32),
+    /// The webhooks have answered a request to create a pod, or their time is over.
+    Admitted { write: Write, refused: Option<Refused> },
+    /// A controller whose creation was refused tries again.
+    RetryCreation(RevisionId),
+    /// A quota's controller counts.
+    CountQuota(QuotaId),
+    /// A pod should have ended long ago.
+    Overdue(PodId),
+    /// A request has its token and goes out.
+    Send { client: Client, write: Write },
+    /// An instance has got a part's lease, unless that was decided otherwise since (stamp).
+    Elected { part: Component, stamp: u32 },
+    /// A leader has not been able to renew its lease, unless it did since (stamp).
+    RenewalFailed { part: Component, stamp: u32 },
+    /// The API can be used again.
+    Reconnected { stamp: u32 },
 }
 
 /// What a controller needs of the present.
@@ -95,7 +151,8 @@ pub(crate) struct Control {
     pods: Table<PodId, PodRow>,
     revisions: Table<RevisionId, RevisionRow>,
     workloads: Table<WorkloadId, WorkloadRow>,
-    services: Table<ServiceId, ServiceRow>,
+    services: Table<ServiceId, endpoints::ServiceRow>,
+    endpoint_workers: endpoints::Workers,
     /// Services that select pods of a template.
     services_of: Table<TemplateId, Vec<ServiceId>>,
     scheduling: scheduling::Scheduling,
@@ -103,6 +160,21 @@ pub(crate) struct Control {
     /// Where the node monitor's grid begins.
     monitor_phase: Span,
     garbage: garbage::Garbage,
+    storage: volumes::Storage,
+    /// Runs of jobs that have not ended.
+    jobs: BTreeMap<RevisionId, job::JobRow>,
+    crons: BTreeMap<WorkloadId, cron::CronRow>,
+    stateful: BTreeMap<WorkloadId, stateful::NamedSet>,
+    daemons: daemon::Daemons,
+    autoscalers: Table<AutoscalerId, autoscaler::AutoscalerRow>,
+    pools: pools::Pools,
+    /// Templates that pods are made of instead of their revision's, since a default priority came to be.
+    twins: BTreeMap<TemplateId, TemplateId>,
+    budgets: budget::Budgets,
+    drains: budget::Drains,
+    admission: admission::Admission,
+    parts: leader::Parts,
+    api: api::Api,
 }
 
 impl Control {
@@ -116,7 +188,7 @@ impl Control {
         };
         let services_of = catalog.templates.iter().map(|(_, t)| endpoints::selecting(&catalog, t)).collect();
         let mut zones: Table<ZoneId, ZoneRow> = catalog.zones.iter().map(|_| ZoneRow::new()).collect();
-        for (_, node) in catalog.nodes.iter() {
+        for (_, node) in catalog.nodes.iter().filter(|(_, node)| node.at_start) {
             zones[node.zone].nodes += 1;
         }
         let nodes = catalog.nodes.iter().map(|(_, spec)| NodeRow::new(spec)).collect();
@@ -127,12 +199,26 @@ impl Control {
             pods: Table::new(),
             revisions: Table::new(),
             workloads: catalog.workloads.iter().map(|(_, spec)| WorkloadRow::new(spec)).collect(),
-            services: catalog.services.iter().map(|_| ServiceRow::new()).collect(),
+            services: catalog.services.iter().map(|_| endpoints::ServiceRow::default()).collect(),
+            endpoint_workers: endpoints::Workers::default(),
             services_of,
             scheduling: scheduling::Scheduling::new(&catalog, &profile, streams),
             streams,
             monitor_phase,
             garbage: garbage::Garbage::new(garbage_phase),
+            storage: volumes::Storage::new(&catalog, streams),
+            jobs: BTreeMap::new(),
+            crons: BTreeMap::new(),
+            stateful: BTreeMap::new(),
+            daemons: daemon::Daemons::default(),
+            autoscalers: catalog.autoscalers.iter().map(|_| autoscaler::AutoscalerRow::default()).collect(),
+            pools: pools::Pools::new(&catalog),
+            twins: BTreeMap::new(),
+            budgets: budget::Budgets::new(&catalog),
+            drains: budget::Drains::default(),
+            admission: admission::Admission::new(&catalog, &profile),
+            parts: leader::Parts::new(&profile),
+            api: api::Api::default(),
             catalog,
             profile,
         };
@@ -144,9 +230,12 @@ impl Control {
 
     /// What happens first: workloads that exist from the start are created, and every node's first report is awaited.
     pub(crate) fn begin(&mut self, cx: &mut Cx<'_>) {
-        for node in self.catalog.nodes.ids() {
+        for node in self.catalog.nodes.ids().filter(|node| self.nodes[*node].exists()).collect::<Vec<_>>() {
             self.node_registered(cx, FactId::NONE, node);
         }
+        self.begin_budgets();
+        self.begin_autoscalers(cx);
+        self.begin_storage(cx);
         for workload in self.catalog.workloads.ids() {
             if self.catalog.workloads[workload].at_start {
                 self.apply(cx, FactId::NONE, workload);
@@ -156,21 +245,30 @@ impl Control {
 
     /// Takes in something from outside that concerns the control plane.
     pub(crate) fn input(&mut self, cx: &mut Cx<'_>, cause: FactId, kind: InputKind) {
+        let kind = if self.parts.at_work() { Some(kind) } else { self.intercept(cx, cause, kind) };
+        let Some(kind) = kind else { return };
         match kind {
             InputKind::Delivered { from, message, .. } => self.message(cx, cause, from, message),
-            InputKind::Heartbeats { node, beats } => self.heartbeats(cx, cause, node, beats),
+            InputKind::Heartbeats { node, beats } => {
+                self.heartbeats(cx, cause, node, beats);
+                self.webhooks_reached(cx);
+            }
             InputKind::Operator(operation) => self.operate(cx, cause, operation),
             // These concern agents only.
             InputKind::HostDown { .. }
             | InputKind::HostUp { .. }
             | InputKind::Reconnected { .. }
             | InputKind::Runtime { .. } => {}
-            InputKind::Measured { .. } => {}
+            InputKind::Measured { autoscaler, usage } => self.measured(cx, cause, autoscaler, &usage),
         }
+        self.wake_daemons(cx);
     }
 
     /// Something that the control plane had planned is due.
     pub(crate) fn alarm(&mut self, cx: &mut Cx<'_>, cause: FactId, alarm: Alarm) {
+        if !self.parts.at_work() && self.shelve(cause, alarm) {
+            return;
+        }
         match alarm {
             Alarm::Commit(write) => self.commit(cx, cause, write),
             Alarm::PodSeen(pod) => self.enqueue(cx, pod),
@@ -184,8 +282,34 @@ impl Control {
             Alarm::EvictNext(zone) => self.evict_next(cx, zone),
             Alarm::TolerationOver { node, taint, length } => self.toleration_over(cx, cause, (node, taint, length)),
             Alarm::CancelEviction { node } => self.cancel_eviction(cx, cause, node),
+            Alarm::NodeReady { node, taint } => self.node_ready(cx, cause, (node, taint)),
+            Alarm::TolerationEnds { pod, node } => self.toleration_ends(cx, cause, pod, node),
             Alarm::CollectGarbage => self.collect_garbage(cx),
+            Alarm::Storage(alarm) => self.storage_due(cx, cause, alarm),
+            Alarm::SyncJob(revision) => self.sync_job(cx, revision),
+            Alarm::JobExpired(revision) => self.job_expired(cx, cause, revision),
+            Alarm::Cron(workload) => self.sync_cron(cx, cause, workload),
+            Alarm::Autoscale(autoscaler) => self.autoscale(cx, autoscaler),
+            Alarm::ScalePools => self.scale_pools(cx),
+            Alarm::SyncBudget(budget) => self.sync_budget(cx, budget),
+            Alarm::Evict { pod, attempt } => self.evict_again(cx, cause, pod, attempt),
+            Alarm::DrainNext(command) => self.drain_next(cx, command as usize),
+            Alarm::Admitted { write, refused } => self.admitted(cx, cause, write, refused),
+            Alarm::RetryCreation(revision) => self.retry_creation(cx, revision),
+            Alarm::CountQuota(quota) => self.count_quota(cx, quota),
+            Alarm::Overdue(pod) => self.overdue(cx, pod),
+            Alarm::Send { client, write } => self.send(cx, cause, client, write),
+            Alarm::Elected { part, stamp } => self.elected(cx, cause, part, stamp),
+            Alarm::RenewalFailed { part, stamp } => self.renewal_failed(cx, cause, part, stamp),
+            Alarm::Reconnected { stamp } => self.reconnected(cx, cause, stamp),
         }
+        if self.budgets.touched() {
+            self.plan_budgets(cx);
+        }
+        if self.admission.touched() {
+            self.plan_quotas(cx);
+        }
+        self.wake_daemons(cx);
     }
 
     /// What may be seen from outside.

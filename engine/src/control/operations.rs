@@ -1,13 +1,12 @@
 //! What people do to a cluster: apply, scale, deploy, undo, drain.
 
-use crate::control::tables::{RevisionRow, RolloutRow, Tally};
+use crate::control::tables::{RevisionRow, RolloutRow};
 use crate::control::{Control, Cx};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{NodeId, RevisionId, TemplateId, WorkloadId};
 use crate::message::Operation;
+use crate::model::WorkloadKind;
 use crate::time::Span;
-
-use std::collections::VecDeque;
 
 impl Control {
     /// Carries out an operator's command.
@@ -18,12 +17,31 @@ impl Control {
             Operation::Scale { workload, replicas } => self.scale(cx, cause, workload, replicas),
             Operation::Deploy { workload, template } => self.deploy(cx, cause, workload, template),
             Operation::Undo { workload } => self.undo(cx, cause, workload),
+            Operation::Redeclare { workload, details } => self.redeclare(cx, cause, workload, &details),
             Operation::Pause { workload } => self.pause(cx, cause, workload),
             Operation::Resume { workload } => self.resume(cx, cause, workload),
             Operation::Cordon { nodes } => self.cordon(cx, cause, &nodes),
             Operation::Uncordon { nodes } => self.uncordon(cx, cause, &nodes),
             Operation::Drain { nodes } => self.drain(cx, cause, &nodes),
+            Operation::ControlPlane { part, change } => self.control_plane(cx, cause, part, change),
+            Operation::Flood { flood, on: true } => self.flood_begins(cx, cause, flood),
+            Operation::Flood { flood, on: false } => self.flood_ends(cx, cause, flood),
+            Operation::DeleteNamespace { namespace } => {
+                let within = |w: &WorkloadId| self.catalog.workloads[*w].namespace == namespace;
+                for workload in self.catalog.workloads.ids().filter(within).collect::<Vec<_>>() {
+                    self.remove_workload(cx, cause, workload);
+                }
+            }
             Operation::RemoveNode { nodes } => self.remove_nodes(cx, cause, &nodes),
+            Operation::Taint { nodes, taint } => self.taint(cx, cause, &nodes, taint),
+            Operation::Untaint { nodes, taint, every_effect } => self.untaint(cx, cause, &nodes, (taint, every_effect)),
+            Operation::DeletionCost { pods, cost } => {
+                for pod in pods.into_iter().filter(|&pod| pod < self.pods.next_id()).collect::<Vec<_>>() {
+                    self.pods[pod].deletion_cost = cost;
+                }
+            }
+            Operation::DefaultPriority { twins } => self.twins.extend(twins),
+            Operation::Ungate { workload } => self.ungate(cx, cause, workload),
             Operation::DeletePods { pods, grace } => {
                 for pod in pods {
                     if pod < self.pods.next_id() {
@@ -50,12 +68,18 @@ impl Control {
         row.desired = replicas;
         row.scaled_for = replicas;
         row.cause = fact;
+        match self.catalog.workloads[workload].kind {
+            WorkloadKind::Job => return self.begin_run(cx, fact, workload),
+            WorkloadKind::CronJob => return self.begin_cron(cx, fact, workload),
+            _ => {}
+        }
         let revision = self.revision_of(cx, fact, workload, template);
         self.workloads[workload].current = Some(revision);
+        self.set_applied(workload);
         self.plan_workload(cx, workload, fact);
     }
 
-    fn remove_workload(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+    pub(super) fn remove_workload(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
         let row = &mut self.workloads[workload];
         if !std::mem::take(&mut row.exists) {
             return;
@@ -63,10 +87,16 @@ impl Control {
         row.rollout = None;
         row.slots = None;
         let fact = cx.facts.record(cx.now, cause, FactKind::WorkloadDeleted { workload });
+        self.forget_runs(workload);
+        self.forget_cron(workload);
+        self.set_deleted(workload);
         self.delete_all_replicas(cx, fact, workload);
     }
 
-    fn scale(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId, replicas: u32) {
+    pub(super) fn scale(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId, replicas: u32) {
+        if self.is_job(workload) || self.catalog.workloads[workload].kind == WorkloadKind::DaemonSet {
+            return; // It has no scale.
+        }
         let row = &mut self.workloads[workload];
         if !row.exists || row.desired == replicas {
             return;
@@ -84,6 +114,11 @@ impl Control {
         if !row.exists || current == Some(template) {
             return;
         }
+        if self.is_job(workload) {
+            // A job's template cannot be changed; a cron job's concerns its next runs.
+            self.workloads[workload].template = Some(template);
+            return;
+        }
         let revision = self.revision_of(cx, cause, workload, template);
         let fact = cx.facts.record(cx.now, cause, FactKind::RolloutStarted { workload, revision });
         let row = &mut self.workloads[workload];
@@ -97,6 +132,10 @@ impl Control {
             stalled: false,
             fresh: self.revisions[revision].wanted == 0,
         });
+        if self.is_set(workload) {
+            self.set_deployed(cx, workload);
+            return self.plan_workload(cx, workload, fact);
+        }
         self.restore_attempts(workload);
         self.begin_slot_update(cx, workload, former);
         self.plan_workload(cx, workload, fact);
@@ -113,8 +152,14 @@ impl Control {
     }
 
     pub(super) fn pause(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
+        if self.is_set(workload) {
+            return; // It cannot be paused.
+        }
         if !std::mem::replace(&mut self.workloads[workload].paused, true) {
-            cx.facts.record(cx.now, cause, FactKind::RolloutPaused { workload });
+            let fact = cx.facts.record(cx.now, cause, FactKind::RolloutPaused { workload });
+            if self.is_job(workload) {
+                return self.job_held(cx, fact, workload);
+            }
             self.hold_slot_update(workload);
         }
     }
@@ -129,6 +174,9 @@ impl Control {
                 rollout.counts.1 = u32::MAX;
             }
             let fact = cx.facts.record(cx.now, cause, FactKind::RolloutResumed { workload });
+            if self.is_job(workload) {
+                return self.job_held(cx, fact, workload);
+            }
             self.restart_slot_update(cx, workload);
             self.plan_workload(cx, workload, fact);
         }
@@ -148,22 +196,7 @@ impl Control {
             self.revisions[old].number = number;
             return old;
         }
-        let revision = self.revisions.push(RevisionRow {
-            workload,
-            template,
-            number,
-            wanted: 0,
-            pods: Vec::new(),
-            losses: VecDeque::new(),
-            wanted_fact: cause,
-            creating: 0,
-            to_create: 0,
-            batch: 1,
-            deleting: 0,
-            sync_planned: false,
-            scaling: false,
-            tally: Tally::default(),
-        });
+        let revision = self.revisions.push(RevisionRow::new(workload, (template, number), cause));
         cx.facts.record(cx.now, cause, FactKind::RevisionCreated { workload, revision });
         self.workloads[workload].revisions.push(revision);
         revision
@@ -182,7 +215,8 @@ impl Control {
     fn uncordon(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         for &node in nodes {
             if std::mem::take(&mut self.nodes[node].cordoned) {
-                cx.facts.record(cx.now, cause, FactKind::NodeUncordoned { node });
+                self.nodes[node].news = cx.facts.record(cx.now, cause, FactKind::NodeUncordoned { node });
+                self.stop_draining(cx, node);
                 self.show_node_to_scheduler(node);
                 self.node_changed_for_queue(cx);
             }
@@ -191,6 +225,9 @@ impl Control {
 
     fn drain(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         self.cordon(cx, cause, nodes);
+        if self.profile.control.machine.evictions.is_some() {
+            return self.drain_by_eviction(cx, cause, nodes);
+        }
         for &node in nodes.iter().filter(|node| self.nodes[**node].exists()).collect::<Vec<_>>() {
             self.delete_pods_of(cx, (Client::Operator, cause), node, Deletion::Drained);
         }

@@ -1,10 +1,12 @@
 //! Life of a pod in the store: created, bound, assigned, reported, deleted.
 
-use crate::control::tables::{Loss, Membership, PodRow};
+use crate::control::budget::PodChange;
+use crate::control::volumes::Back;
+use crate::control::tables::{Loss, PodRow};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{NodeId, PodId, RevisionId};
-use crate::message::{Address, Message, PodReport};
+use crate::message::{Address, Ending, Message, PodReport};
 use crate::model::WorkloadKind;
 use crate::rollout::slots::SlotEvent;
 use crate::time::{Span, Time};
@@ -14,6 +16,7 @@ impl Control {
     pub(super) fn pod_created(&mut self, cx: &mut Cx<'_>, cause: FactId, revision: RevisionId, how: (Time, u32)) {
         let row = &self.revisions[revision];
         let (workload, template) = (row.workload, row.template);
+        let template = self.twins.get(&template).copied().unwrap_or(template);
         let (not_before, slot) = (how.0, self.slot_for(workload, how.1));
         let pod = self.pods.next_id();
         let fact = cx.facts.record(cx.now, cause, FactKind::PodCreated { pod, workload, revision });
@@ -34,13 +37,21 @@ impl Control {
             delete_sent: false,
             overwritten: false,
             slot,
+            pinned: self.pinned(workload, slot),
+            bound_at: Time::ZERO,
+            turned: Time::ZERO,
+            deletion_cost: self.catalog.templates[template].deletion_cost,
         });
         let row = &mut self.revisions[revision];
         row.pods.push(pod);
         row.tally.active += 1;
+        self.budgets.pod_added(&self.pods[pod]);
+        self.mount_needs(cx, pod, fact);
         cx.timers.set(cx.now + self.profile.control.watch_lag, fact, Alarm::PodSeen(pod));
         self.slot_created(cx, pod);
+        self.job_pod_changed(cx, pod);
         self.creation_done(cx, revision);
+        self.set_pod_created(cx, pod);
         self.plan_workload(cx, workload, fact);
     }
 
@@ -54,12 +65,15 @@ impl Control {
         row.phase = PodPhase::Starting;
         let fact = cx.facts.record(cx.now, cause, FactKind::PodBound { pod, node });
         row.last_fact = fact;
+        row.bound_at = cx.now;
         let seen = cx.now + self.profile.control.watch_lag;
         if row.not_before < Time::MAX {
             cx.timers.set(seen.max(row.not_before), fact, Alarm::Assign(pod));
         }
         self.nodes[node].pods.push(pod);
+        self.await_volumes(cx, pod, node);
         self.tolerate_from_now(cx, pod, node);
+        self.weigh_taints(cx, fact, pod, node);
         if !self.nodes[node].exists() {
             self.orphaned(cx, node); // Deleted while the binding was on its way; the store does not mind.
         }
@@ -72,6 +86,8 @@ impl Control {
         let (cause, template) = (row.last_fact, row.template);
         match row.deleting {
             Some(grace) if !row.gone => cx.tell(node, cause, Message::Terminate { pod, grace }),
+            // Its agent does not start it before its volumes are mounted, and is told of it then.
+            None if self.waits_for_volumes(pod) => {}
             None if !row.gone => cx.tell(node, cause, Message::Assign { pod, template }),
             _ => {}
         }
@@ -81,7 +97,9 @@ impl Control {
     pub(super) fn delete_pod(&mut self, cx: &mut Cx<'_>, by: (Client, FactId), what: (PodId, Deletion, Option<Span>)) {
         let (pod, why, grace) = what;
         let row = &mut self.pods[pod];
-        if row.gone || row.deleting.is_some() || row.delete_sent {
+        // A deletion without grace goes through to a pod that is on its way out.
+        let asked = row.deleting.is_some() || row.delete_sent;
+        if row.gone || (asked && grace != Some(Span::ZERO)) {
             return;
         }
         row.delete_sent = true;
@@ -99,9 +117,10 @@ impl Control {
             revision.deleting = revision.deleting.saturating_sub(1);
         }
         if row.gone || row.deleting.is_some() {
-            return;
+            return self.force_deletion(cx, pod, grace);
         }
         let was_active = row.active();
+        let explicit = grace;
         let grace = grace.or(self.catalog.templates[row.template].grace).unwrap_or(default);
         self.change(pod, |row| row.deleting = Some(grace));
         let fact = cx.facts.record(cx.now, cause, FactKind::PodDeleting { pod, why });
@@ -114,7 +133,8 @@ impl Control {
         if why == Deletion::ScaledDown {
             self.slot_removed(pod);
         }
-        self.endpoint_changed(cx, pod, Membership::Out, fact);
+        self.endpoint_touched(cx, pod, fact);
+        self.victim_ends(cx, pod);
         if let Some(node) = node {
             let request = self.request(pod);
             self.scheduling.scheduler.set_terminating(&request, node);
@@ -122,16 +142,37 @@ impl Control {
         } else {
             self.pod_gone(cx, pod, fact);
         }
+        self.set_pod_changed(cx, pod, fact);
+        self.force_deletion(cx, pod, explicit);
         self.plan_revision(cx, revision, self.profile.control.watch_lag);
         self.plan_workload(cx, workload, fact);
+    }
+
+    /// A deletion without grace removes the object at once, and an agent that is alive stops what it runs when it sees
+    /// that. Source: kubernetes/kubernetes:staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go, `BeforeDelete`.
+    fn force_deletion(&mut self, cx: &mut Cx<'_>, pod: PodId, grace: Option<Span>) {
+        let row = &self.pods[pod];
+        let (false, Some(Span::ZERO), Some(node)) = (row.gone, grace, row.node) else { return };
+        let fact = row.last_fact;
+        self.pod_gone(cx, pod, fact);
+        cx.tell(node, fact, Message::Terminate { pod, grace: Span::ZERO });
     }
 
     /// A replica does not count any more: its revision's controller will want another.
     fn replica_lost(&mut self, cx: &mut Cx<'_>, lost: (PodId, FactId), why: Deletion) {
         let (pod, fact) = lost;
         let row = &self.pods[pod];
+        if self.is_job(row.workload) {
+            if why != Deletion::Failed {
+                self.job_pod_deleting(cx, (pod, fact), why);
+            }
+            return;
+        }
         if matches!(why, Deletion::ScaledDown | Deletion::RolledOut | Deletion::WorkloadDeleted) {
             return;
+        }
+        if self.is_set(row.workload) {
+            return; // Its own controller looks after it.
         }
         if self.catalog.workloads[row.workload].kind == WorkloadKind::Pod {
             self.revisions[row.revision].wanted = 0;
@@ -167,9 +208,12 @@ impl Control {
     /// Changes a pod and keeps its revision's counts.
     fn change(&mut self, pod: PodId, change: impl FnOnce(&mut PodRow)) {
         let row = &mut self.pods[pod];
-        let before = row.tally();
+        let (before, was_gone) = (row.tally(), row.gone);
         change(row);
         let after = row.tally();
+        let change = PodChange { pod, row, before, after, vanished: row.gone && !was_gone };
+        self.budgets.pod_changed(&change);
+        self.admission.pod_changed(&change);
         let tally = &mut self.revisions[row.revision].tally;
         tally.active = tally.active + after.active - before.active;
         tally.ready = tally.ready + after.ready - before.ready;
@@ -179,21 +223,30 @@ impl Control {
     /// Takes a pod out of every table and frees its place.
     fn pod_removed(&mut self, cx: &mut Cx<'_>, pod: PodId) {
         self.change(pod, |row| row.gone = true);
+        if self.drains.busy() {
+            self.drained_pod_gone(cx, pod);
+        }
         let row = &self.pods[pod];
         let (node, assumed, revision, workload) = (row.node, row.assumed, row.revision, row.workload);
         let fact = row.last_fact;
+        self.endpoint_touched(cx, pod, fact);
         let siblings = &mut self.revisions[revision].pods;
         if let Ok(i) = siblings.binary_search(&pod) {
             siblings.remove(i); // Ids rise with creation, so the list is sorted.
         }
         if let Some(node) = node {
             self.nodes[node].pods.retain(|&p| p != pod);
+            self.forget_ending(pod, node);
         }
-        self.forget_in_queue(pod);
+        self.forget_in_queue(cx, pod);
         if let Some(node) = assumed.or(node) {
             self.free_place(cx, pod, node);
         }
+        self.storage_pod_gone(cx, pod, fact);
         self.observe_pod(cx, pod, SlotEvent::OldStopped);
+        self.job_pod_gone(cx, pod);
+        self.set_pod_gone(cx, pod);
+        self.pools_changed(cx);
         self.plan_workload(cx, workload, fact);
     }
 
@@ -203,10 +256,17 @@ impl Control {
         match message {
             Message::Register => {
                 self.register(cx, cause, node);
+                self.storage_agent_back(cx, cause, node, Back::Booted);
                 self.hello(cx, cause, node);
             }
-            Message::Hello => self.hello(cx, cause, node),
+            Message::Hello => {
+                self.storage_agent_back(cx, cause, node, Back::Reconnected);
+                self.hello(cx, cause, node);
+            }
             Message::Status { pod, state } => {
+                if state == PodReport::Terminated {
+                    self.storage_let_go(cx, cause, pod, node);
+                }
                 let write = Write::Report { pod, node, report: state };
                 self.write(cx, Client::Agent, cause, write);
             }
@@ -218,7 +278,7 @@ impl Control {
 
     /// An agent starts or is back: it gets everything that it should run.
     pub(super) fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
-        let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now;
+        let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now && !self.waits_for_volumes(**pod);
         let pods = self.nodes[node].pods.iter().filter(due);
         let snapshot = pods.map(|&pod| (pod, self.pods[pod].template, self.pods[pod].deleting)).collect();
         cx.tell(node, cause, Message::Snapshot { pods: snapshot });
@@ -233,12 +293,14 @@ impl Control {
         }
         let deleting = row.deleting.is_some();
         self.pods[pod].overwritten = false;
+        // Of a resolution of seconds, like every time in the API.
+        self.scheduling.scheduler.set_started(pod, Time::from_secs(cx.now.as_nanos() / 1_000_000_000));
         match report {
             PodReport::Starting => self.set_phase(cx, cause, pod, PodPhase::Starting),
             PodReport::Running { ready: true } => self.set_phase(cx, cause, pod, PodPhase::Ready),
             PodReport::Running { ready: false } => self.set_phase(cx, cause, pod, PodPhase::Running),
             PodReport::Failing => self.set_phase(cx, cause, pod, PodPhase::Failing),
-            PodReport::Finished { success } => self.pod_finished(cx, cause, pod, success),
+            PodReport::Finished { success, ending } => self.pod_finished(cx, cause, pod, (success, ending)),
             PodReport::Terminated if deleting => self.pod_gone(cx, pod, cause),
             // The agent lost a pod that it should run: it is told again.
             PodReport::Terminated => {
@@ -253,6 +315,12 @@ impl Control {
         let was_ready = before == PodPhase::Ready;
         let is_ready = phase == PodPhase::Ready;
         self.change(pod, |row| row.phase = phase);
+        if before != phase {
+            self.job_pod_changed(cx, pod);
+        }
+        if was_ready != is_ready {
+            self.pods[pod].turned = cx.now;
+        }
         if phase == PodPhase::Failing {
             self.pods[pod].restarts += 1;
         }
@@ -267,21 +335,22 @@ impl Control {
                 cx.facts.record(cx.now, cause, FactKind::PodUnready { pod })
             }
             _ => {
-                if before == PodPhase::Starting && phase == PodPhase::Running {
-                    self.endpoint_started(cx, pod, cause);
+                if before != phase {
+                    self.endpoint_touched(cx, pod, cause);
+                    if phase == PodPhase::Failing {
+                        self.set_pod_changed(cx, pod, cause);
+                    }
                 }
                 return;
             }
         };
         row.last_fact = fact;
         let workload = row.workload;
-        if row.deleting.is_none() {
-            let membership = if is_ready { Membership::In } else { Membership::Out };
-            self.endpoint_changed(cx, pod, membership, fact);
-        }
+        self.endpoint_touched(cx, pod, fact);
         if is_ready {
             self.observe_pod(cx, pod, SlotEvent::NewRunning);
         }
+        self.set_pod_changed(cx, pod, fact);
         self.plan_workload(cx, workload, fact);
         let min_ready = self.catalog.workloads[workload].min_ready;
         if is_ready && !min_ready.is_zero() {
@@ -301,17 +370,20 @@ impl Control {
     }
 
     /// A pod ended for good.
-    fn pod_finished(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, success: bool) {
+    fn pod_finished(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, how: (bool, Ending)) {
+        let success = how.0;
         self.set_phase(cx, cause, pod, PodPhase::Running);
         let was_active = self.pods[pod].active();
         self.change(pod, |row| row.phase = PodPhase::Finished);
         let row = &self.pods[pod];
-        let (node, revision, replaced) = (row.node, row.revision, row.last_fact);
-        let fact = match success {
-            true => replaced,
-            false => cx.facts.record(cx.now, cause, FactKind::PodFailed { pod }),
-        };
+        let (node, revision) = (row.node, row.revision);
+        let kind = if success { FactKind::PodSucceeded { pod } } else { FactKind::PodFailed { pod } };
+        let fact = cx.facts.record(cx.now, cause, kind);
         self.pods[pod].last_fact = fact;
+        self.job_pod_ended(cx, (pod, fact), how);
+        if !success {
+            self.daemon_failed(cx, pod);
+        }
         if was_active {
             self.replica_lost(cx, (pod, fact), Deletion::Failed);
         }

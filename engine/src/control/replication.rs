@@ -15,6 +15,10 @@ use crate::time::{Span, Time};
 impl Control {
     /// Plans a look at a revision, unless one is planned.
     pub(super) fn plan_revision(&mut self, cx: &mut Cx<'_>, revision: RevisionId, after: Span) {
+        let workload = self.revisions[revision].workload;
+        if self.is_job(workload) || self.is_set(workload) {
+            return; // Its own controller looks after it.
+        }
         let row = &mut self.revisions[revision];
         if !row.sync_planned {
             row.sync_planned = true;
@@ -80,6 +84,9 @@ impl Control {
 
     /// The store has one creation of a batch.
     pub(super) fn creation_done(&mut self, cx: &mut Cx<'_>, revision: RevisionId) {
+        if self.is_job(self.revisions[revision].workload) {
+            return self.job_creation_done(cx, revision);
+        }
         let row = &mut self.revisions[revision];
         row.creating -= 1;
         match (row.creating, row.to_create) {
@@ -89,11 +96,31 @@ impl Control {
         }
     }
 
-    fn remove_surplus(&mut self, cx: &mut Cx<'_>, revision: RevisionId, n: u32) {
+    /// Which of a revision's pods go when there are so many too many.
+    pub(super) fn surplus_of(&self, revision: RevisionId, n: u32, now: Time) -> Vec<PodId> {
         let row = &self.revisions[revision];
         let staying = row.pods.iter().filter(|&&p| self.pods[p].active() && !self.pods[p].delete_sent);
         let candidates: Vec<_> = staying.map(|&p| self.pod_facts(p)).collect();
-        let doomed = replication::removals(self.profile.replication.removal, &candidates, n, cx.now);
+        replication::removals(self.profile.replication.removal, &candidates, n, now)
+    }
+
+    /// A creation of a batch was refused: the batch is the last one, and its controller tries again later.
+    pub(super) fn creation_given_up(&mut self, cx: &mut Cx<'_>, revision: RevisionId) {
+        let row = &mut self.revisions[revision];
+        row.creating -= 1;
+        // Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, `slowStartBatch`.
+        row.to_create = 0;
+        let workload = row.workload;
+        if self.is_set(workload) {
+            let slot = self.revisions[revision].losses.pop_back().map_or(ANY_SLOT, |loss| loss.slot);
+            self.set_creation_refused(cx, revision, slot);
+        }
+        self.plan_workload(cx, workload, FactId::NONE);
+    }
+
+    fn remove_surplus(&mut self, cx: &mut Cx<'_>, revision: RevisionId, n: u32) {
+        let doomed = self.surplus_of(revision, n, cx.now);
+        let row = &self.revisions[revision];
         let cause = row.wanted_fact;
         let current = self.workloads[row.workload].current == Some(revision);
         let why = if current { Deletion::ScaledDown } else { Deletion::RolledOut };
@@ -117,7 +144,7 @@ impl Control {
         // A pod's UID is as good as random, and so is this; slots are numbers that people see.
         let uid = self.streams.stream(Purpose::Controller, pod.0.wrapping_add(1)).bits();
         let tie = match self.profile.replication.removal {
-            Removal::Ranked => uid,
+            Removal::Ranked | Removal::RankedExactly => uid,
             Removal::Crowded => u64::from(row.slot),
         };
         PodFacts {
@@ -125,7 +152,7 @@ impl Control {
             node: row.node,
             stage,
             ready_since: (row.phase == PodPhase::Ready).then_some(row.ready_since),
-            deletion_cost: 0,
+            deletion_cost: row.deletion_cost,
             neighbours,
             restarts: row.restarts,
             created: row.created,

@@ -1,8 +1,10 @@
 //! The scheduler's loop: one pod at a time, each decision costs time, each binding a request.
 //!
 //! The scheduler keeps its own picture of the cluster: a pod takes its place there when it is decided on, long before
-//! the store agrees. Start at [`Control::schedule`].
+//! the store agrees. Pods that are not tried yet are in `waiting`, pods that push others aside in `preemption`. Start at [`Control::schedule`].
 
+use crate::control::preemption::Preempting;
+use crate::control::waiting::Waiting;
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, FactId, FactKind};
 use crate::ids::{NodeId, PodId};
@@ -11,7 +13,7 @@ use crate::profile::Profile;
 use crate::rng::{Purpose, Streams};
 use crate::scheduler::queue::{Event, NodeChange, SchedulingQueue};
 use crate::scheduler::{Outcome, Refusal, Request, Scheduler};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,21 +22,29 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Scheduling {
     pub(super) scheduler: Scheduler,
-    queue: SchedulingQueue,
+    pub(super) queue: SchedulingQueue,
+    pub(super) waiting: Waiting,
+    pub(super) preempting: Preempting,
     /// The present decision is made by then.
-    free_at: Time,
+    pub(super) free_at: Time,
     /// An alarm is set for this time.
     armed_at: Option<Time>,
     /// Last refusal of each pod that waits, so that a fact is recorded only when it changes.
-    refused: BTreeMap<PodId, (u32, u32)>,
+    pub(super) refused: BTreeMap<PodId, (u32, u32)>,
 }
 
 impl Scheduling {
     pub(super) fn new(catalog: &Arc<Catalog>, profile: &Profile, streams: Streams) -> Self {
         let luck = streams.stream(Purpose::Scheduler, 0);
         Self {
-            scheduler: Scheduler::new(Arc::clone(catalog), profile.placement.clone(), luck),
+            scheduler: Scheduler::with_profiles(
+                Arc::clone(catalog),
+                (profile.placement.clone(), &profile.schedulers),
+                luck,
+            ),
             queue: SchedulingQueue::new(profile.queue.clone()),
+            waiting: Waiting::default(),
+            preempting: Preempting::default(),
             free_at: Time::ZERO,
             armed_at: None,
             refused: BTreeMap::new(),
@@ -42,11 +52,25 @@ impl Scheduling {
     }
 }
 
+impl Scheduling {
+    /// Pods that were refused and wait, in id order.
+    pub(super) fn refused_pods(&self) -> impl Iterator<Item = PodId> + '_ {
+        self.refused.keys().copied()
+    }
+}
+
+impl Scheduling {
+    /// A scheduler that knows nothing of a pod's past tries it at once.
+    pub(super) fn reconsider(&mut self, pod: PodId, now: Time) {
+        self.queue.activate(pod, now);
+    }
+}
+
 impl Control {
     /// A pod as the scheduler wants it described.
     pub(super) fn request(&self, pod: PodId) -> Request {
         let row = &self.pods[pod];
-        Request { pod, template: row.template, workload: Some(row.workload), only: None }
+        Request { pod, template: row.template, workload: Some(row.workload), only: row.pinned }
     }
 
     /// The scheduler has seen a new pod.
@@ -66,6 +90,9 @@ impl Control {
             }
             return;
         }
+        if self.holds_back(cx, pod) {
+            return;
+        }
         self.scheduling.queue.add(pod, priority, cx.now);
         self.wake_scheduler(cx);
     }
@@ -83,6 +110,25 @@ impl Control {
     }
 
     fn decide(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        if let Some(group) = self.catalog.templates[self.pods[pod].template].group {
+            return self.decide_group(cx, group, pod);
+        }
+        let (outcome, cost) = self.try_place(pod);
+        self.scheduling.free_at = cx.now + cost;
+        match outcome {
+            Outcome::Placed { node, .. } => {
+                self.scheduling.queue.remove(pod);
+                self.scheduling.refused.remove(&pod);
+                self.take_place(pod, node);
+                self.scheduling.queue.on_event(Event::PodAdded, cx.now);
+                self.bind(cx, pod, node);
+            }
+            Outcome::Refused(refusal) => self.refuse(cx, pod, &refusal),
+        }
+    }
+
+    /// Looks for a node, and says how long that takes.
+    pub(super) fn try_place(&mut self, pod: PodId) -> (Outcome, Span) {
         let request = self.request(pod);
         let outcome = self.scheduling.scheduler.place(&request);
         let looked_at = match &outcome {
@@ -90,27 +136,33 @@ impl Control {
             Outcome::Refused(refusal) => refusal.looked_at,
         };
         let placement = &self.profile.placement;
-        let cost = placement.decision_cost + placement.decision_cost_per_node.times(u64::from(looked_at));
-        self.scheduling.free_at = cx.now + cost;
-        match outcome {
-            Outcome::Placed { node, .. } => {
-                self.forget_in_queue(pod);
-                self.take_place(pod, node);
-                self.scheduling.queue.on_event(Event::PodAdded, cx.now);
-                let by = (Client::Scheduler, self.pods[pod].last_fact);
-                self.write_at(cx, self.scheduling.free_at, by, Write::Bind { pod, node });
-            }
-            Outcome::Refused(refusal) => self.refuse(cx, pod, &refusal),
-        }
+        (outcome, placement.decision_cost + placement.decision_cost_per_node.times(u64::from(looked_at)))
     }
 
-    fn take_place(&mut self, pod: PodId, node: NodeId) {
+    /// Tells the store of a decision.
+    pub(super) fn bind(&mut self, cx: &mut Cx<'_>, pod: PodId, node: NodeId) {
+        if self.promise_volumes(cx, pod, node, self.scheduling.free_at) {
+            return; // It is bound when its claims are.
+        }
+        let by = (Client::Scheduler, self.pods[pod].last_fact);
+        self.write_at(cx, self.scheduling.free_at, by, Write::Bind { pod, node });
+    }
+
+    pub(super) fn take_place(&mut self, pod: PodId, node: NodeId) {
         let request = self.request(pod);
         self.scheduling.scheduler.charge(&request, node);
         self.pods[pod].assumed = Some(node);
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, pod: PodId, refusal: &Refusal) {
+        self.tell_refusal(cx, pod, refusal);
+        if !self.make_way(cx, pod, refusal.filters()) {
+            self.scheduling.queue.refused(pod, refusal.filters(), cx.now);
+        }
+    }
+
+    /// Why a pod found no node, recorded when it changes.
+    pub(super) fn tell_refusal(&mut self, cx: &mut Cx<'_>, pod: PodId, refusal: &Refusal) {
         let counts = (refusal.insufficient_resources, refusal.refused_otherwise);
         if self.scheduling.refused.insert(pod, counts) != Some(counts) {
             let (insufficient, refused) = counts;
@@ -119,11 +171,11 @@ impl Control {
             self.pods[pod].last_fact = cx.facts.record(cx.now, cause, kind);
         }
         self.pods[pod].phase = PodPhase::Unschedulable;
-        self.scheduling.queue.refused(pod, refusal.filters(), cx.now);
+        self.pools_changed(cx);
     }
 
     /// Sets the alarm for the next decision or the next thing due in the queue.
-    fn wake_scheduler(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn wake_scheduler(&mut self, cx: &mut Cx<'_>) {
         let state = &mut self.scheduling;
         let due = if state.queue.is_ready() { Some(cx.now) } else { state.queue.next_wake() };
         let Some(at) = due.map(|due| due.max(state.free_at).max(cx.now)) else { return };
@@ -134,9 +186,13 @@ impl Control {
     }
 
     /// A pod will never be decided on any more.
-    pub(super) fn forget_in_queue(&mut self, pod: PodId) {
+    pub(super) fn forget_in_queue(&mut self, cx: &mut Cx<'_>, pod: PodId) {
         self.scheduling.queue.remove(pod);
         self.scheduling.refused.remove(&pod);
+        self.scheduling.scheduler.withdraw(pod);
+        self.preempts_no_more(pod);
+        self.victim_ends(cx, pod);
+        self.leaves_waiting(cx, pod);
     }
 
     /// A pod's place is free again.

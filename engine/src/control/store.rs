@@ -3,9 +3,11 @@
 //! Real recoveries are dominated by these limits, not by algorithms. A controller never changes a table directly: it
 //! calls [`Control::write`], and the change happens when the store has it. Start there.
 
+use crate::control::job::StatusStep;
+use crate::control::volumes::StorageWrite;
 use crate::control::{Alarm, Control, Cx};
 use crate::fact::{Client, Deletion, FactId, FactKind};
-use crate::ids::{NodeId, PodId, RevisionId, ServiceId};
+use crate::ids::{AutoscalerId, BudgetId, NodeId, PodId, QuotaId, RevisionId, ServiceId, WorkloadId};
 use crate::message::PodReport;
 use crate::profile::RateLimit;
 use crate::time::{Span, Time};
@@ -17,6 +19,12 @@ pub(crate) enum Write {
     CreatePod { revision: RevisionId, not_before: Time, slot: u32 },
     /// The scheduler's choice.
     Bind { pod: PodId, node: NodeId },
+    /// A node is promised to a pod, once pods of lower priority are gone.
+    Nominate { pod: PodId, node: NodeId },
+    /// A pod is marked as pushed aside by one of higher priority; its deletion follows.
+    Preempt { pod: PodId },
+    /// A pod without its scheduling gates.
+    Ungate { pod: PodId },
     /// Deletion of a pod, with its own grace or this one.
     DeletePod { pod: PodId, why: Deletion, grace: Option<Span> },
     /// An agent's report.
@@ -31,6 +39,22 @@ pub(crate) enum Write {
     NodeTaint { node: NodeId },
     /// Forced deletion of a pod whose node does not exist.
     CollectPod { pod: PodId, why: Deletion },
+    /// Something about claims and volumes.
+    Storage(StorageWrite),
+    /// Counts and conditions of a job's run.
+    JobStatus { revision: RevisionId, step: StatusStep },
+    /// A cron job's next run.
+    StartRun { workload: WorkloadId },
+    /// Replicas that an autoscaler wants.
+    Autoscale { autoscaler: AutoscalerId, replicas: u32 },
+    /// A budget's status, as its controller has counted it.
+    BudgetStatus { budget: BudgetId },
+    /// A disruption is taken from a budget, unless its status changed since this version.
+    ChargeBudget { budget: BudgetId, pod: PodId, version: u32, attempt: u32 },
+    /// A pod is marked as about to be evicted.
+    MarkDisrupted { pod: PodId },
+    /// A quota's use, as its controller has counted it.
+    QuotaStatus { quota: QuotaId },
 }
 
 /// A token bucket that answers when a request may go out.
@@ -84,6 +108,16 @@ impl Store {
         }
     }
 
+    /// Nothing is written before this.
+    pub(super) fn stall(&mut self, until: Time) {
+        self.free_at = self.free_at.max(until);
+    }
+
+    /// A client's process starts anew, with a full bucket.
+    pub(super) fn refresh(&mut self, control: &crate::profile::ControlPlane, client: Client) {
+        self.limiters[client as usize] = Limiter::new(control.limit(client));
+    }
+
     /// A client makes a request that changes nothing here, but counts for its rate limit.
     pub(crate) fn spend(&mut self, now: Time, client: Client) {
         self.limiters[client as usize].grant(now);
@@ -116,30 +150,65 @@ impl Control {
             (*told_at, *told) = (cx.now, wait);
             cx.facts.record(cx.now, cause, FactKind::Throttled { client, wait });
         }
-        let start = self.store.free_at.max(granted);
         // A request that goes out later must not hold up one that is ready now: capacity is only claimed by the present.
-        if granted <= from {
-            self.store.free_at = start + self.store.per_write;
+        let crowded = self.crowded(cx, client);
+        if granted > from || !crowded.is_zero() {
+            let granted = granted + crowded;
+            cx.timers.set(granted, cause, Alarm::Send { client, write });
+            return self.store.free_at.max(granted) + self.store.latency;
         }
-        let done = start.max(granted) + self.store.latency;
+        let start = self.store.free_at.max(granted);
+        self.store.free_at = start + self.store.per_write;
+        let done = start + self.store.latency;
         cx.timers.set(done, cause, Alarm::Commit(write));
         done
+    }
+
+    /// A request that waited for its token goes out.
+    pub(super) fn send(&mut self, cx: &mut Cx<'_>, cause: FactId, _client: Client, write: Write) {
+        let start = self.store.free_at.max(cx.now);
+        self.store.free_at = start + self.store.per_write;
+        cx.timers.set(start + self.store.latency, cause, Alarm::Commit(write));
     }
 
     /// The store has a change.
     pub(crate) fn commit(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write) {
         match write {
+            Write::CreatePod { revision, .. } if self.asks_admission(revision) => self.admit(cx, cause, revision, write),
+            write => self.store_has(cx, cause, write),
+        }
+    }
+
+    /// What a change does when nothing is in its way any more.
+    pub(super) fn store_has(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write) {
+        match write {
             Write::CreatePod { revision, not_before, slot } => {
                 self.pod_created(cx, cause, revision, (not_before, slot));
             }
             Write::Bind { pod, node } => self.pod_bound(cx, cause, pod, node),
+            Write::Nominate { pod, node } => self.pod_nominated(cx, cause, pod, node),
+            Write::Preempt { pod } => self.pod_preempted(cx, cause, pod),
+            Write::Ungate { pod } => self.pod_ungated(cx, cause, pod),
             Write::DeletePod { pod, why, grace } => self.pod_deleting(cx, cause, (pod, why, grace)),
             Write::Report { pod, node, report } => self.pod_reported(cx, cause, (pod, node, report)),
             Write::MarkUnready { pod, node } => self.pod_marked_unready(cx, cause, pod, node),
             Write::ScaleRevision { revision, wanted } => self.revision_scaled(cx, cause, revision, wanted),
-            Write::Endpoints { service } => self.publish(cx, cause, service),
+            Write::Endpoints { service } => {
+                self.publish(cx, cause, service);
+                self.webhooks_published(cx, service);
+            }
             Write::NodeTaint { node } => self.node_tainted(cx, cause, node),
+            Write::Storage(write) => self.storage_written(cx, cause, write),
             Write::CollectPod { pod, why } => self.pod_collected(cx, cause, pod, why),
+            Write::JobStatus { revision, step } => self.job_status_written(cx, revision, step),
+            Write::StartRun { workload } => self.run_started(cx, cause, workload),
+            Write::Autoscale { autoscaler, replicas } => self.autoscaled(cx, cause, autoscaler, replicas),
+            Write::BudgetStatus { budget } => self.budget_written(cx, budget),
+            Write::ChargeBudget { budget, pod, version, attempt } => {
+                self.budget_charged(cx, cause, (budget, pod, version, attempt));
+            }
+            Write::MarkDisrupted { pod } => self.pod_marked_disrupted(cx, cause, pod),
+            Write::QuotaStatus { quota } => self.quota_counted(cx, quota),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::control::PodPhase;
 use crate::fact::{FactId, ZoneState};
 use crate::ids::{NodeId, PodId, RevisionId, TemplateId, WorkloadId};
-use crate::model::{NodeSpec, WorkloadSpec};
+use crate::control::taints::Ending;
+use crate::model::{NodeSpec, Taint, WorkloadSpec};
 use crate::rng::Stream;
 use crate::rollout::slots::SlotRollout;
 use crate::time::{Span, Time};
@@ -40,6 +41,14 @@ pub(super) struct PodRow {
     pub(super) overwritten: bool,
     /// Its number among the workload's replicas.
     pub(super) slot: u32,
+    /// The only node that it may go to.
+    pub(super) pinned: Option<NodeId>,
+    /// When it was bound; meaningful once it is.
+    pub(super) bound_at: Time,
+    /// When it last became ready or ceased to be.
+    pub(super) turned: Time,
+    /// Lower is deleted first when replicas are too many.
+    pub(super) deletion_cost: i32,
 }
 
 impl PodRow {
@@ -81,10 +90,22 @@ pub(super) struct NodeRow {
     pub(super) unhealthy_fact: FactId,
     /// The fact that says that the object is gone; none while it exists.
     pub(super) removed: FactId,
+    /// The cluster has no such node: its object is gone, or was never there.
+    absent: bool,
+    /// It has just joined and its agent has not reported it ready, so that it is marked as not ready.
+    pub(super) joining: bool,
+    /// When its agent reports it ready after it joined.
+    pub(super) ready_at: Time,
+    /// The newest fact about whether it takes pods.
+    pub(super) news: FactId,
     /// Heartbeats arrive in time until further notice.
     pub(super) steady: bool,
     /// Pods bound to it that are not gone, in the order of binding.
     pub(super) pods: Vec<PodId>,
+    /// Taints that people set.
+    pub(super) taints: Vec<Taint>,
+    /// Pods that must go because of them.
+    pub(super) ending: Ending,
 }
 
 impl NodeRow {
@@ -101,14 +122,20 @@ impl NodeRow {
             cause: FactId::NONE,
             unhealthy_fact: FactId::NONE,
             removed: FactId::NONE,
+            absent: !spec.at_start,
+            joining: false,
+            ready_at: Time::ZERO,
+            news: FactId::NONE,
             steady: false,
             pods: Vec::new(),
+            taints: spec.taints.clone(),
+            ending: Ending::default(),
         }
     }
 
     /// Whether the cluster has such a node.
     pub(super) fn exists(&self) -> bool {
-        self.removed == FactId::NONE
+        !self.absent
     }
 
     /// The object is gone and everything that was noted on it. Tolerations that run out go on: nothing takes them back.
@@ -116,14 +143,15 @@ impl NodeRow {
     pub(super) fn remove(&mut self, fact: FactId) {
         (self.healthy, self.cordoned, self.closed, self.evicting) = (true, false, false, false);
         self.stamp = self.stamp.wrapping_add(1);
-        (self.cause, self.unhealthy_fact, self.removed) = (FactId::NONE, fact, fact);
+        (self.cause, self.unhealthy_fact, self.removed, self.news) = (FactId::NONE, fact, fact, fact);
+        (self.absent, self.joining) = (true, false);
     }
 
     /// A new object of the same name: without taints, so that tolerations of the old one's are void.
     pub(super) fn come_back(&mut self) {
         self.stamp = self.stamp.wrapping_add(1);
         self.taint += 1;
-        (self.unhealthy_fact, self.removed) = (FactId::NONE, FactId::NONE);
+        (self.unhealthy_fact, self.removed, self.absent) = (FactId::NONE, FactId::NONE, false);
     }
 }
 
@@ -188,6 +216,28 @@ pub(super) struct RevisionRow {
     pub(super) tally: Tally,
 }
 
+impl RevisionRow {
+    /// A version of a workload (template and number) without replicas.
+    pub(super) fn new(workload: WorkloadId, (template, number): (TemplateId, u32), cause: FactId) -> Self {
+        Self {
+            workload,
+            template,
+            number,
+            wanted: 0,
+            pods: Vec::new(),
+            losses: VecDeque::new(),
+            wanted_fact: cause,
+            creating: 0,
+            to_create: 0,
+            batch: 1,
+            deleting: 0,
+            sync_planned: false,
+            scaling: false,
+            tally: Tally::default(),
+        }
+    }
+}
+
 /// A lost replica that is still to be replaced.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loss {
@@ -249,6 +299,8 @@ pub(super) struct WorkloadRow {
     pub(super) given_up: u32,
     /// Newest fact that asked for something.
     pub(super) cause: FactId,
+    /// Template of a cron job's next runs, where it was changed.
+    pub(super) template: Option<TemplateId>,
 }
 
 /// A rollout that is under way.
@@ -280,31 +332,7 @@ impl WorkloadRow {
             failures: BTreeMap::new(),
             given_up: 0,
             cause: FactId::NONE,
+            template: None,
         }
-    }
-}
-
-/// A service's published endpoints and what is to change.
-#[derive(Clone, Debug)]
-pub(super) struct ServiceRow {
-    pub(super) version: u32,
-    /// Published, in id order.
-    pub(super) endpoints: Vec<PodId>,
-    /// Changes not yet published: pod, whether it is in, and why.
-    pub(super) pending: Vec<(PodId, Membership, FactId)>,
-    pub(super) sync_planned: bool,
-    pub(super) writing: bool,
-}
-
-/// Whether a pod is an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Membership {
-    In,
-    Out,
-}
-
-impl ServiceRow {
-    pub(super) fn new() -> Self {
-        Self { version: 0, endpoints: Vec::new(), pending: Vec::new(), sync_planned: false, writing: false }
     }
 }

@@ -146,6 +146,12 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The number of a pod among its workload's replicas, also of one that is gone: the ordinal of a StatefulSet's pod, the
+    /// number of a DaemonSet's node, the index of an indexed job's pod.
+    pub fn slot(&self, id: PodId) -> u32 {
+        self.control.pods[id].slot
+    }
+
     /// One workload.
     pub fn workload(&self, id: WorkloadId) -> WorkloadView {
         let row = &self.control.workloads[id];
@@ -167,7 +173,15 @@ impl<'a> View<'a> {
                 view.updated += state.active;
             }
             let r = &self.control.revisions[revision];
+            view.working |= self.control.job_working(revision);
             view.working |= r.creating > 0 || r.to_create > 0 || r.deleting > 0 || r.sync_planned || r.scaling;
+        }
+        view.working |= self.control.set_works(id);
+        if let Some(updated) = self.control.stateful_updated(id) {
+            view.updated = updated;
+        }
+        if let Some((active, ready, updated)) = self.control.daemon_counts(id) {
+            (view.active, view.ready, view.updated) = (active, ready, updated);
         }
         view
     }

@@ -23,6 +23,9 @@ enum Movement {
 impl Control {
     /// Plans a look at a workload, unless one is planned.
     pub(super) fn plan_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, cause: FactId) {
+        if self.is_job(workload) {
+            return; // Its own controller looks after it.
+        }
         let row = &mut self.workloads[workload];
         if row.exists && !row.sync_planned {
             row.sync_planned = true;
@@ -70,6 +73,9 @@ impl Control {
     /// Looks at a workload's revisions and writes the next step, one kind of change a pass.
     pub(super) fn sync_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         self.workloads[workload].sync_planned = false;
+        if self.is_set(workload) {
+            return self.sync_set(cx, workload);
+        }
         let row = &self.workloads[workload];
         let Some(current) = row.current.filter(|_| row.exists) else { return };
         if row.revisions.iter().any(|&r| self.revisions[r].scaling) {
@@ -190,14 +196,15 @@ impl Control {
     }
 
     /// Empty old revisions beyond the history limit are forgotten, oldest first.
-    fn forget_old_revisions(&mut self, workload: WorkloadId) {
+    pub(super) fn forget_old_revisions(&mut self, workload: WorkloadId) {
         let declared = self.catalog.workloads[workload].history_limit;
         let Rollout::Surge { history_limit, .. } = self.profile.rollout else { return };
         let keep = declared.unwrap_or(history_limit) as usize;
         let row = &self.workloads[workload];
         let idle = |r: &RevisionId| {
             let old = &self.revisions[*r];
-            Some(*r) != row.current && old.wanted + old.creating + old.to_create == 0 && old.pods.is_empty()
+            let wanted = Some(*r) == row.current || self.is_stateful_base(workload, *r);
+            !wanted && old.wanted + old.creating + old.to_create == 0 && old.pods.is_empty()
         };
         let mut old: Vec<_> = row.revisions.iter().copied().filter(idle).collect();
         old.sort_by_key(|&r| self.revisions[r].number);

@@ -94,6 +94,14 @@ pub struct WellKnown {
     pub unreachable: Symbol,
     /// Taint of a cordoned node.
     pub unschedulable: Symbol,
+    /// Taint of a node that runs short of memory.
+    pub memory_pressure: Symbol,
+    /// Taint of a node that runs short of disk.
+    pub disk_pressure: Symbol,
+    /// Taint of a node that runs short of process ids.
+    pub pid_pressure: Symbol,
+    /// Taint of a node whose network is not set up.
+    pub network_unavailable: Symbol,
 }
 
 impl WellKnown {
@@ -106,6 +114,10 @@ impl WellKnown {
             not_ready: names.intern("node.kubernetes.io/not-ready"),
             unreachable: names.intern("node.kubernetes.io/unreachable"),
             unschedulable: names.intern("node.kubernetes.io/unschedulable"),
+            memory_pressure: names.intern("node.kubernetes.io/memory-pressure"),
+            disk_pressure: names.intern("node.kubernetes.io/disk-pressure"),
+            pid_pressure: names.intern("node.kubernetes.io/pid-pressure"),
+            network_unavailable: names.intern("node.kubernetes.io/network-unavailable"),
         }
     }
 }

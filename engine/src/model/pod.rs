@@ -1,5 +1,6 @@
 //! Pod templates: what one replica is made of and where it may go.
 
+use crate::fact::Refused;
 use crate::ids::{GroupId, ImageId, Symbol};
 use crate::labels::{Labels, Selector};
 use crate::model::{Bytes, MilliCpu, PodVolume, Resources, Taint, TaintEffect};
@@ -59,6 +60,8 @@ pub struct PodTemplate {
     pub grace: Option<Span>,
     /// What the agent does with containers that exit.
     pub restart: RestartPolicy,
+    /// The API server refuses pods like these, whatever the cluster's state.
+    pub refused: Option<Refused>,
 }
 
 /// One container of a pod.
@@ -139,6 +142,7 @@ impl PodTemplate {
             host_network: false,
             grace: None,
             restart: RestartPolicy::Always,
+            refused: None,
         }
     }
 }

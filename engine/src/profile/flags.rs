@@ -307,7 +307,7 @@ macro_rules! words {
 
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
-words!(Balanced { After = "after", Change = "change" });
+words!(Balanced { After = "after", Change = "change", Difference = "difference" });
 
 /// The field that `value` is: flags read their own kind only.
 pub(super) fn field<F: Field>(value: Value) -> F {
@@ -351,12 +351,34 @@ macro_rules! flag {
     };
 }
 
+#[path = "flags_autoscaling.rs"]
+mod autoscaling;
 #[path = "flags_kubernetes.rs"]
 mod kubernetes;
+#[path = "flags_machine.rs"]
+mod machine;
+#[path = "flags_storage.rs"]
+mod storage;
 #[path = "flags_swarm.rs"]
 mod swarm;
 
-pub(super) use kubernetes::{FLAGS as KUBERNETES, SYSTEM_SPREAD};
+pub(super) use kubernetes::SYSTEM_SPREAD;
+
+/// Flags of Kubernetes, in this order.
+pub(super) const KUBERNETES: &[Flag] = &JOINED;
+const LISTS: [&[Flag]; 4] = [kubernetes::FLAGS, &storage::FLAGS, &autoscaling::FLAGS, &machine::FLAGS];
+const JOINED: [Flag; LISTS[0].len() + LISTS[1].len() + LISTS[2].len() + LISTS[3].len()] = {
+    let mut all = [LISTS[0][0]; LISTS[0].len() + LISTS[1].len() + LISTS[2].len() + LISTS[3].len()];
+    let (mut at, mut list, mut start) = (0, 0, 0);
+    while at < all.len() {
+        while at - start >= LISTS[list].len() {
+            (start, list) = (start + LISTS[list].len(), list + 1);
+        }
+        all[at] = LISTS[list][at - start];
+        at += 1;
+    }
+    all
+};
 pub(super) use swarm::FLAGS as SWARM;
 
 #[cfg(test)]

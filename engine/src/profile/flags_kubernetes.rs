@@ -496,6 +496,20 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         discovery.publish_delay
     ),
     flag!(
+        "max-endpoints-per-slice",
+        "Endpoints in one EndpointSlice at most.",
+        "kubernetes/kubernetes:pkg/controller/endpointslice/config/v1alpha1/defaults.go",
+        Kind::Positive,
+        in discovery.slices, Some(slices) => slices.max_endpoints
+    ),
+    flag!(
+        "concurrent-service-endpoint-syncs",
+        "Services whose EndpointSlices are worked on at once.",
+        "kubernetes/kubernetes:pkg/controller/endpointslice/config/v1alpha1/defaults.go",
+        Kind::Positive,
+        in discovery.slices, Some(slices) => slices.workers
+    ),
+    flag!(
         "kube-proxy-lag",
         "Time from the write of an EndpointSlice until a node's proxy has seen it.",
         "recorded on 1.36.2",
@@ -508,6 +522,13 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "kubernetes/kubernetes:pkg/proxy/apis/config/v1alpha1/defaults.go",
         Kind::Span,
         discovery.proxy_sync
+    ),
+    flag!(
+        "ingress-sync-period",
+        "A controller of ingresses takes over new endpoints at most once in this time.",
+        "kubernetes/ingress-nginx:pkg/flags/flags.go, sync-rate-limit",
+        Kind::Span,
+        discovery.ingress_sync
     ),
     flag!(
         "coredns.ttl",

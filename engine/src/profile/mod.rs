@@ -4,15 +4,24 @@
 //! it comes from in the file of its orchestrator and is overridable under the orchestrator's own flag name
 //! (see [`flags`]). Start at [`Profile`].
 
+mod autoscaling;
 pub mod flags;
 mod kubernetes;
+pub mod machine;
 mod nearest;
+mod schedulers;
+pub mod storage;
 mod swarm;
 mod validate;
 
 use crate::fact::Client;
 use crate::model::Amount;
 use crate::time::Span;
+
+pub use autoscaling::{Autoscaling, Machines};
+pub use schedulers::{
+    DEFAULT_SCHEDULER, DefaultConstraint, PlacementArgs, PreemptionArgs, ResourceName, SchedulerProfile, ShapePoint,
+};
 
 /// One orchestrator.
 #[derive(Clone, Debug)]
@@ -31,6 +40,8 @@ pub struct Profile {
     pub queue: Queue,
     /// Choice of a node.
     pub placement: Placement,
+    /// Further profiles of the scheduler, by the names that pods give.
+    pub schedulers: Vec<SchedulerProfile>,
     /// Who notices a dead node, and when.
     pub detection: Detection,
     /// What an unhealthy node costs its pods.
@@ -45,6 +56,12 @@ pub struct Profile {
     pub agent: AgentPolicy,
     /// How clients find replicas.
     pub discovery: Discovery,
+    /// How replicas follow a load; `None`: they do not.
+    pub autoscaling: Option<Autoscaling>,
+    /// How machines follow the pods that find no place; `None`: they do not.
+    pub machines: Option<Machines>,
+    /// How long storage takes.
+    pub storage: storage::StoragePolicy,
 }
 
 /// An orchestrator's own words, for reports.
@@ -69,6 +86,8 @@ pub struct ControlPlane {
     pub watch_lag: Span,
     /// Rate limit of each client, in the order of [`Client`].
     pub limits: [RateLimit; Client::COUNT],
+    /// What it is made of.
+    pub machine: machine::Machine,
 }
 
 impl ControlPlane {
@@ -126,6 +145,8 @@ pub struct Placement {
     pub decision_cost: Span,
     /// Time that each node looked at adds.
     pub decision_cost_per_node: Span,
+    /// Arguments of filters, scores and preemption.
+    pub args: PlacementArgs,
 }
 
 /// A condition that a node must meet.
@@ -143,6 +164,14 @@ pub enum Filter {
     NodePorts,
     /// Requests fit into what is free.
     NodeResourcesFit,
+    /// No disk is written twice on a node, and no claim for one pod is used by two.
+    VolumeRestrictions,
+    /// A node attaches no more volumes of a driver than it can.
+    NodeVolumeLimits,
+    /// Bound volumes can be reached, and unbound claims can be served.
+    VolumeBinding,
+    /// Bound volumes are of the node's zone.
+    VolumeZone,
     /// Hard topology spread.
     PodTopologySpread,
     /// Required affinity and anti-affinity to pods.
@@ -160,6 +189,8 @@ pub enum Score {
     LeastAllocated,
     /// Least free resources.
     MostAllocated,
+    /// Use of resources, by a function of the profile's own (`PlacementArgs::shape`).
+    RequestedToCapacityRatio,
     /// Evenest use of CPU and memory.
     BalancedAllocation,
     /// Soft topology spread.
@@ -207,6 +238,8 @@ pub enum Balanced {
     After,
     /// Change of balance by the placement (Kubernetes from 1.36).
     Change,
+    /// Plain difference of the shares after placement, as scoring counts requests (Kubernetes up to 1.22).
+    Difference,
 }
 
 /// How the death of a node is noticed.
@@ -222,6 +255,10 @@ pub struct Detection {
     pub startup_grace: Span,
     /// Silence is only looked for on this grid; zero means at once.
     pub monitor_period: Span,
+    /// A node that joins is closed until its agent has reported it ready (admission plugin `TaintNodesByCondition`).
+    pub taint_new_nodes: bool,
+    /// From a new node's registration until its agent reports it ready.
+    pub ready_after: Span,
 }
 
 /// How long silence is tolerated.
@@ -255,6 +292,12 @@ pub struct TaintEviction {
     pub unhealthy_threshold: u32,
     /// Zones up to this size stop evicting when partially disrupted.
     pub large_zone: u32,
+    /// Nodes that may be tainted at once after a rest.
+    pub burst: u32,
+    /// A zone's rate depends on how much of it is unhealthy; else all nodes count as one zone in its normal state.
+    pub disruption_modes: bool,
+    /// Pods of a node that does not answer are removed by force when their grace is over.
+    pub force_after_grace: bool,
     /// How long pods tolerate the taint that do not say so themselves.
     pub default_toleration: Span,
     /// Recovered nodes lose their taint on this grid.
@@ -274,13 +317,17 @@ pub struct Replication {
     pub replacement_delay: Span,
     /// Surplus replicas are removed in this order.
     pub removal: Removal,
+    /// Updates of replicas with names follow their `maxUnavailable`; else they go one by one.
+    pub stateful_max_unavailable: bool,
 }
 
 /// Which surplus replicas go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Not running, not ready, crowded node, youngest (ReplicaSet's rank).
+    /// Not running, not ready, crowded node, youngest by powers of two of the age (ReplicaSet's rank).
     Ranked,
+    /// The same, youngest to the second (before Kubernetes 1.22).
+    RankedExactly,
     /// From the node with most replicas of the workload, not running first.
     Crowded,
 }
@@ -389,18 +436,57 @@ pub struct Discovery {
     pub dns_ttl: Span,
     /// Pods of an unhealthy node are taken out at detection, before any eviction.
     pub unready_on_unhealthy_node: bool,
+    /// A controller of ingresses takes over new endpoints at most once in this time.
+    pub ingress_sync: Span,
+    /// Endpoints are kept in slices; `None`: in one list of those that get traffic.
+    pub slices: Option<SlicePolicy>,
+}
+
+/// How endpoints are kept in slices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlicePolicy {
+    /// Endpoints in one slice at most.
+    pub max_endpoints: u32,
+    /// Services that are worked on at once.
+    pub workers: u32,
+    /// Wait after a pass that found its own last write missing in its cache; doubles each time.
+    pub retry: Span,
+    /// Longest such wait.
+    pub retry_max: Span,
+    /// Thousandths of writes that come back to their writer only after its next pass could begin.
+    pub late_echo: u32,
 }
 
 impl Profile {
     /// Names of all profiles, best known first.
     pub const NAMES: &'static [&'static str] = &["kubernetes", "swarm"];
 
-    /// The profile called `name`.
+    /// The profile called `name`, or `name@version` for one of [`Profile::releases`].
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "kubernetes" => Some(kubernetes::profile()),
-            "swarm" => Some(swarm::profile()),
-            _ => None,
+        match name.split_once('@') {
+            Some(("kubernetes", version)) => kubernetes::releases::release(version),
+            Some(_) => None,
+            None => match name {
+                "kubernetes" => Some(kubernetes::profile()),
+                "swarm" => Some(swarm::profile()),
+                _ => None,
+            },
         }
+    }
+
+    /// Full names of the releases of a profile, newest first. Empty for a profile of one release.
+    pub fn releases(name: &str) -> impl Iterator<Item = &'static str> {
+        let all = if name == "kubernetes" { kubernetes::releases::RELEASES } else { &[] };
+        all.iter().map(|(_, name)| *name)
+    }
+
+    /// All names that [`Profile::named`] knows: profiles first, then their releases.
+    pub fn all_names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().copied().chain(Self::NAMES.iter().flat_map(|name| Self::releases(name)))
+    }
+
+    /// The profile's name without its version: what settings and expectations for one orchestrator name.
+    pub fn family(name: &str) -> &str {
+        name.split_once('@').map_or(name, |(family, _)| family)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     AgentPolicy, Balanced, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, Placement,
-    Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotUpdate, Words,
+    PlacementArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotUpdate, Words,
     flags,
 };
 use crate::fact::Client;
@@ -22,6 +22,7 @@ pub(super) fn profile() -> Profile {
             // Source: moby/swarmkit:manager/scheduler/scheduler.go, commitDebounceGap.
             watch_lag: Span::from_millis(50),
             limits: [RateLimit::UNLIMITED; Client::COUNT],
+            machine: super::machine::Machine::plain(),
         },
         // Pending tasks are tried again on every event of a node or task; there is no back-off.
         // Source: moby/swarmkit:manager/scheduler/scheduler.go.
@@ -52,8 +53,10 @@ pub(super) fn profile() -> Profile {
             default_spread: Vec::new(),
             decision_cost: Span::from_micros(50),
             decision_cost_per_node: Span::from_nanos(200),
+            args: PlacementArgs::default(),
         },
         // Source: moby/swarmkit:manager/dispatcher/dispatcher.go: period 5 s, jitter 500 ms, grace period multiplier 3.
+        schedulers: Vec::new(),
         detection: Detection {
             heartbeat: Span::from_secs(5),
             heartbeat_jitter: Span::from_millis(500),
@@ -61,6 +64,8 @@ pub(super) fn profile() -> Profile {
             // Twice the grace of a node that is known. Source: the same file, markNodesUnknown.
             startup_grace: Span::from_secs(30),
             monitor_period: Span::ZERO,
+            taint_new_nodes: false,
+            ready_after: Span::ZERO,
         },
         eviction: Eviction::AtOnce,
         replication: Replication {
@@ -69,6 +74,7 @@ pub(super) fn profile() -> Profile {
             // Source: moby/swarmkit:api/defaults/service.go, restart delay 5 s; it applies to tasks of dead nodes too.
             replacement_delay: Span::from_secs(5),
             removal: Removal::Crowded,
+            stateful_max_unavailable: false,
         },
         restart: Restart::Replace { max_attempts: None },
         // Source: moby/swarmkit:api/defaults/service.go.
@@ -90,6 +96,9 @@ pub(super) fn profile() -> Profile {
             // Source: moby/swarmkit:api/defaults/service.go, stop grace period.
             default_grace: Span::from_secs(10),
         },
+        autoscaling: None,
+        machines: None,
+        storage: super::storage::StoragePolicy::kubernetes(),
         discovery: Discovery {
             publish_delay: Span::ZERO,
             // Measured on 20.10: a stopped task leaves DNS on another host after 0.2-0.5 s.
@@ -99,6 +108,8 @@ pub(super) fn profile() -> Profile {
             // Source: moby/moby:daemon/libnetwork/resolver.go, respTTL.
             dns_ttl: Span::from_secs(600),
             unready_on_unhealthy_node: true,
+            ingress_sync: Span::ZERO,
+            slices: None,
         },
     }
 }

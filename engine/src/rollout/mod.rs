@@ -4,10 +4,14 @@
 //! parameters and the elapsed times, and return the next step. Nothing here creates or deletes a pod, reads a clock or
 //! keeps what it was told; controllers do. Start at [`surge`] for Kubernetes and at [`slots`] for Swarm.
 
+pub mod cron;
+pub mod job;
+pub mod daemon;
 pub mod proportional;
 pub mod recreate;
 pub mod replication;
 pub mod slots;
+pub mod stateful;
 pub mod surge;
 
 use crate::ids::RevisionId;

@@ -71,6 +71,7 @@ pub struct PodFacts {
 pub fn removals(order: Removal, pods: &[PodFacts], count: u32, now: Time) -> Vec<PodId> {
     let sorted = match order {
         Removal::Ranked => ranked(pods, now),
+        Removal::RankedExactly => ranked_exactly(pods),
         Removal::Crowded => crowded(pods),
     };
     sorted.into_iter().take(count as usize).collect()
@@ -95,6 +96,17 @@ fn ranked(pods: &[PodFacts], now: Time) -> Vec<PodId> {
         let readiness = (second.map(|at| age_bucket(at, now)), lowest[&second], second);
         let age = (Reverse(pod.restarts), age_bucket(whole_second(pod.created), now));
         (placement, preference, readiness, age, pod.tie, pod.id)
+    });
+    sorted.into_iter().map(|pod| pod.id).collect()
+}
+
+/// Source: kubernetes/kubernetes:pkg/controller/controller_utils.go of 1.20, `ActivePodsWithRanks.Less`.
+fn ranked_exactly(pods: &[PodFacts]) -> Vec<PodId> {
+    let mut sorted: Vec<&PodFacts> = pods.iter().collect();
+    sorted.sort_by_key(|pod| {
+        let placement = (pod.node.is_some(), pod.stage, pod.ready_since.is_some());
+        let age = (Reverse(pod.ready_since.map(whole_second)), Reverse(pod.restarts), Reverse(whole_second(pod.created)));
+        (placement, Reverse(pod.neighbours), age, pod.tie, pod.id)
     });
     sorted.into_iter().map(|pod| pod.id).collect()
 }

@@ -6,7 +6,7 @@
 use crate::ids::{ImageId, Symbol, TemplateId, WorkloadId};
 use crate::labels::Selector;
 use crate::model::{Catalog, PodTemplate, PodTerm, SpreadConstraint, Toleration, WhenUnsatisfiable, WorkloadKind};
-use crate::profile::{Filter, Placement, Score};
+use crate::profile::{Filter, Placement, SchedulerProfile, Score};
 use crate::scheduler::counters::{ClassId, CounterId, Effect, FixedId, Members, TopologyId, carried, term_matches};
 use crate::scheduler::fixed::NodeRule;
 use crate::scheduler::ledger::Ledger;
@@ -17,6 +17,9 @@ use crate::scheduler::usage::Demand;
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     pub(super) template: TemplateId,
+    /// Which profile of the scheduler places it.
+    pub(super) profile: usize,
+    pub(super) priority: i32,
     pub(super) fixed: FixedId,
     pub(super) demand: Demand,
     pub(super) hard: Vec<HardSpread>,
@@ -66,6 +69,8 @@ pub(super) type Carriers = Vec<(CounterId, PodTerm, Effect)>;
 /// What compiling a class needs of the scheduler.
 pub(super) struct Compiler<'a> {
     pub(super) catalog: &'a Catalog,
+    /// All profiles: pods of this one are counted for those of the others, too.
+    pub(super) profiles: &'a [SchedulerProfile],
     pub(super) placement: &'a Placement,
     pub(super) ledger: &'a mut Ledger,
     pub(super) carriers: &'a mut Carriers,
@@ -76,19 +81,21 @@ impl Compiler<'_> {
     /// the caller passes them on by [`notice`].
     pub(super) fn compile(
         &mut self,
-        template: TemplateId,
-        workload: Option<WorkloadId>,
-        fixed: FixedId,
+        kind: (TemplateId, Option<WorkloadId>),
+        rules: (FixedId, usize),
     ) -> (ClassId, Class) {
+        let ((template, workload), (fixed, profile)) = (kind, rules);
         let id = self.ledger.add_class(template, workload);
         let spec = &self.catalog.templates[template];
         let mut class = Class {
             template,
+            profile,
+            priority: spec.priority,
             fixed,
-            demand: Demand::of(spec),
+            demand: Demand::of(spec, &self.placement.args.ignored_resources),
             hard: Vec::new(),
             soft: Vec::new(),
-            soft_needs_all: !spec.spread.is_empty(),
+            soft_needs_all: !spec.spread.is_empty() || self.placement.args.default_constraints.is_some(),
             near: Vec::new(),
             near_self: spec.affinity.pod_required.iter().all(|term| term_matches(term, spec, &self.catalog.names)),
             far: Vec::new(),
@@ -97,22 +104,20 @@ impl Compiler<'_> {
             siblings: None,
             images: spec.init.iter().chain(&spec.containers).map(|container| container.image).collect(),
         };
-        if self.filters(Filter::PodTopologySpread) {
-            class.hard = self.hard_spread(spec);
-        }
-        if self.scores(Score::PodTopologySpread) {
-            class.soft =
-                if spec.spread.is_empty() { self.default_spread(template, workload) } else { self.soft_spread(spec) };
-        }
+        self.spread((template, workload), &mut class);
         self.affinity(spec, &mut class);
         self.carry(spec);
         for (counter, term, effect) in self.carriers.iter() {
-            notice(&mut class, spec, self.catalog, (*counter, term, *effect));
+            notice(&mut class, (spec, self.placement), self.catalog, (*counter, term, *effect));
         }
         if let (true, Some(workload)) = (self.scores(Score::FewestOfWorkload), workload) {
             class.siblings = Some(self.ledger.counter_for(Members::OfWorkload(workload), Key::Node, Scope::Anywhere));
         }
         (id, class)
+    }
+
+    fn any(&self, is: impl Fn(&Placement) -> bool) -> bool {
+        self.profiles.iter().any(|profile| is(&profile.placement))
     }
 
     fn filters(&self, filter: Filter) -> bool {
@@ -121,6 +126,50 @@ impl Compiler<'_> {
 
     fn scores(&self, score: Score) -> bool {
         self.placement.scores.iter().any(|(s, _)| *s == score)
+    }
+
+    fn spread(&mut self, kind: (TemplateId, Option<WorkloadId>), class: &mut Class) {
+        let spec = &self.catalog.templates[kind.0];
+        let hard = self.filters(Filter::PodTopologySpread);
+        let soft = self.scores(Score::PodTopologySpread);
+        if !spec.spread.is_empty() {
+            class.hard = if hard { self.hard_spread(spec) } else { Vec::new() };
+            class.soft = if soft { self.soft_spread(spec) } else { Vec::new() };
+            return;
+        }
+        let Some(members) = self.default_members(kind.0, kind.1) else { return };
+        match self.placement.args.default_constraints.clone() {
+            None if soft => class.soft = self.default_spread(spec, &members),
+            None => {}
+            Some(constraints) => {
+                let scope = |key: &[Symbol]| Scope::Eligible {
+                    rule: NodeRule::of(spec),
+                    keys: key.to_vec(),
+                    tolerations: None,
+                };
+                let keys = |when| -> Vec<Symbol> {
+                    constraints.iter().filter(|c| c.when == when).map(|c| c.topology_key).collect()
+                };
+                let hard_keys = keys(WhenUnsatisfiable::DoNotSchedule);
+                let soft_keys = keys(WhenUnsatisfiable::ScheduleAnyway);
+                for c in &constraints {
+                    match c.when {
+                        WhenUnsatisfiable::DoNotSchedule if hard => {
+                            let key = Key::Label(c.topology_key);
+                            let counter = self.ledger.counter_for(members.clone(), key, scope(&hard_keys));
+                            self.ledger.rank(counter);
+                            // Its own services and owner select it.
+                            let (max_skew, min_domains) = (i64::from(c.max_skew), 1);
+                            class.hard.push(HardSpread { counter, own: 1, max_skew, min_domains });
+                        }
+                        WhenUnsatisfiable::ScheduleAnyway if soft => {
+                            class.soft.push(self.soft(c.topology_key, c.max_skew, members.clone(), scope(&soft_keys)));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
     }
 
     fn hard_spread(&mut self, template: &PodTemplate) -> Vec<HardSpread> {
@@ -166,9 +215,7 @@ impl Compiler<'_> {
     /// The system's own constraints, for pods that declare none and that a service or workload selects.
     ///
     /// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/helper/spread.go, `DefaultSelector`.
-    fn default_spread(&mut self, template: TemplateId, workload: Option<WorkloadId>) -> Vec<SoftSpread> {
-        let spec = &self.catalog.templates[template];
-        let Some(members) = self.default_members(template, workload) else { return Vec::new() };
+    fn default_spread(&mut self, spec: &PodTemplate, members: &Members) -> Vec<SoftSpread> {
         let rule = NodeRule::of(spec);
         let scope = Scope::Eligible { rule, keys: Vec::new(), tolerations: None };
         let labels: Vec<_> = self.placement.default_spread.clone();
@@ -216,8 +263,10 @@ impl Compiler<'_> {
     fn carry(&mut self, template: &PodTemplate) {
         for term in carried(template) {
             let matters = match term.effect {
-                Effect::Repels => self.filters(Filter::InterPodAffinity),
-                Effect::Weighs(_) => self.scores(Score::InterPodAffinity),
+                Effect::Repels => self.any(|p| p.filters.contains(&Filter::InterPodAffinity)),
+                Effect::Wants | Effect::Weighs(_) => {
+                    self.any(|p| p.scores.iter().any(|(score, _)| *score == Score::InterPodAffinity))
+                }
             };
             if matters && !self.carriers.iter().any(|(_, t, effect)| *t == term.term && *effect == term.effect) {
                 let counter = self.present(Members::Carrying(term.clone()), &term.term);
@@ -234,17 +283,30 @@ impl Compiler<'_> {
 /// Tells a class of a carrier, which matters to it when the term speaks of its pods.
 pub(super) fn notice(
     class: &mut Class,
-    template: &PodTemplate,
+    pod: (&PodTemplate, &Placement),
     catalog: &Catalog,
     carrier: (CounterId, &PodTerm, Effect),
 ) {
-    let (counter, term, effect) = carrier;
+    let ((template, placement), (counter, term, effect)) = (pod, carrier);
     if !term_matches(term, template, &catalog.names) {
         return;
     }
-    match effect {
-        Effect::Repels => class.repelled_by.push(counter),
-        Effect::Weighs(weight) => class.pulls.push((counter, weight)),
+    let weight = match effect {
+        Effect::Repels => {
+            if placement.filters.contains(&Filter::InterPodAffinity) {
+                class.repelled_by.push(counter);
+            }
+            return;
+        }
+        Effect::Wants => placement.args.hard_affinity_weight,
+        Effect::Weighs(weight) => weight,
+    };
+    // Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/interpodaffinity/scoring.go, `PreScore`.
+    let own = !template.affinity.pod_preferred.is_empty() || !template.affinity.anti_preferred.is_empty();
+    let ignored = placement.args.ignore_existing_terms && !own;
+    let scored = placement.scores.iter().any(|(score, _)| *score == Score::InterPodAffinity);
+    if scored && !ignored && weight != 0 {
+        class.pulls.push((counter, weight));
     }
 }
 

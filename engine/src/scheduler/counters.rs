@@ -78,20 +78,18 @@ pub(super) struct Carried {
 pub(super) enum Effect {
     /// Keeps it out of the domain.
     Repels,
+    /// Adds to the domain's score as much as the scheduler's profile says of required affinity.
+    Wants,
     /// Adds to the domain's score.
     Weighs(i64),
 }
-
-/// A required affinity term of a placed pod weighs this much for a pod that it matches.
-/// Source: kubernetes/kubernetes:pkg/scheduler/apis/config/v1/defaults.go, `HardPodAffinityWeight`.
-const HARD_AFFINITY_WEIGHT: i64 = 1;
 
 /// The terms that pods of a template carry; one that occurs twice is listed twice.
 pub(super) fn carried(template: &PodTemplate) -> impl Iterator<Item = Carried> + '_ {
     let affinity = &template.affinity;
     let make = |term: &PodTerm, effect| Carried { term: term.clone(), effect };
     let repels = affinity.anti_required.iter().map(move |t| make(t, Effect::Repels));
-    let hard = affinity.pod_required.iter().map(move |t| make(t, Effect::Weighs(HARD_AFFINITY_WEIGHT)));
+    let hard = affinity.pod_required.iter().map(move |t| make(t, Effect::Wants));
     let near = affinity.pod_preferred.iter().map(move |w| make(&w.item, Effect::Weighs(i64::from(w.weight))));
     let far = affinity.anti_preferred.iter().map(move |w| make(&w.item, Effect::Weighs(-i64::from(w.weight))));
     repels.chain(hard).chain(near).chain(far)
@@ -269,4 +267,6 @@ pub(super) struct Seat {
     pub(super) class: ClassId,
     pub(super) node: NodeId,
     pub(super) terminating: bool,
+    /// It makes way for another pod.
+    pub(super) preempted: bool,
 }

@@ -3,7 +3,7 @@
 //! The scan asks only yes or no. Reasons are worked out in a second pass, and only when nobody was feasible or somebody
 //! wants an explanation. Start at [`Scheduler::find_feasible`].
 
-use crate::ids::{Id, NodeId};
+use crate::ids::{Id, NodeId, PodId};
 use crate::profile::Filter;
 use crate::scheduler::Scheduler;
 use crate::scheduler::class::{Class, HardSpread};
@@ -11,86 +11,225 @@ use crate::scheduler::counters::ClassId;
 use crate::scheduler::outcome::{Explanation, Reason, Refusal, Verdict};
 use crate::scheduler::topology::NO_DOMAIN;
 
+/// A pod that looks for a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) class: ClassId,
+    pub(super) pod: PodId,
+    /// Only this node comes into question.
+    pub(super) only: Option<NodeId>,
+    pub(super) priority: i32,
+}
+
+/// What a refusal has found out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Looked {
+    /// Whose refusal; `None` when anything has changed since.
+    pub(super) pod: Option<PodId>,
+    /// Nodes that removing pods could make feasible, in the order of nodes.
+    pub(super) helpful: Vec<NodeId>,
+}
+
+/// Filters that a scan must ask, beside those that ask for nothing when the class has nothing for them.
+#[derive(Clone, Copy)]
+struct Checks {
+    fit: bool,
+    ports: bool,
+}
+
 impl Scheduler {
     /// Fills `scratch.feasible` from where the last scan ended until enough nodes are found; returns the number of
     /// nodes looked at and moves the start of the next scan behind them.
     ///
     /// Source: kubernetes/kubernetes:pkg/scheduler/schedule_one.go, `findNodesThatPassFilters`. The real scan is
     /// parallel; this is its sequential reading.
-    pub(super) fn find_feasible(&mut self, class: ClassId) -> u32 {
+    pub(super) fn find_feasible(&mut self, ask: Ask) -> u32 {
         let mut feasible = std::mem::take(&mut self.scratch.feasible);
         feasible.clear();
-        let named = self.named(class);
-        let nodes = named.as_deref().unwrap_or(&self.order);
-        // Without scores the first feasible node is as good as any.
-        let wanted = if self.placement.scores.is_empty() {
-            1
-        } else {
-            self.placement.sampling.wanted(nodes.len() as u32) as usize
-        };
-        let class = &self.classes[class];
-        let fits = self.placement.filters.contains(&Filter::NodeResourcesFit);
-        let ports = self.placement.filters.contains(&Filter::NodePorts) && !class.demand.ports.is_empty();
-        let passes = &self.fixed[class.fixed].passes;
-        let mut looked_at = 0;
+        if self.volumes.refuses_all().is_some() {
+            self.scratch.feasible = feasible;
+            return 0; // The original does not even begin to look at nodes.
+        }
+        let order = std::mem::take(&mut self.order);
+        let sight = self.sight(ask);
+        let nodes = sight.as_deref().unwrap_or(&order);
         let start = if nodes.is_empty() { 0 } else { self.next_start % nodes.len() };
-        for &node in nodes[start..].iter().chain(&nodes[..start]) {
-            let n = node.index();
+        let nodes = nodes[start..].iter().chain(&nodes[..start]).copied();
+        let looked_at = if self.nominations.is_empty() {
+            self.scan(ask, nodes, &mut feasible)
+        } else {
+            self.scan_twice(ask, nodes, &mut feasible)
+        };
+        if !order.is_empty() {
+            self.next_start = (self.next_start + looked_at as usize) % order.len();
+        }
+        self.order = order;
+        self.scratch.feasible = feasible;
+        looked_at
+    }
+
+    /// How many feasible nodes are looked for among `nodes`. Without scores the first one is as good as any.
+    fn wanted(&self, class: ClassId, nodes: usize) -> usize {
+        let placement = self.placement(class);
+        if placement.scores.is_empty() { 1 } else { placement.sampling.wanted(nodes as u32) as usize }
+    }
+
+    fn scan(&self, ask: Ask, nodes: impl Iterator<Item = NodeId>, feasible: &mut Vec<u32>) -> u32 {
+        let class = &self.classes[ask.class];
+        let checks = self.checks(class);
+        let all = nodes.size_hint().1.expect("a chain of slices knows its length");
+        let wanted = self.wanted(ask.class, all);
+        let mut looked_at = 0;
+        for node in nodes {
             looked_at += 1;
-            if passes[n]
-                && (!fits || self.usage.fits(&class.demand, &self.catalog.nodes[node], n))
-                && (!ports || self.usage.ports_free(&class.demand, n))
-                && self.spread_refusal(class, n).is_none()
-                && self.affinity_refusal(class, n).is_none()
-            {
+            if self.meets(class, checks, node) {
                 feasible.push(node.0);
                 if feasible.len() == wanted {
                     break;
                 }
             }
         }
-        if !self.order.is_empty() {
-            self.next_start = (self.next_start + looked_at as usize) % self.order.len();
-        }
-        self.scratch.feasible = feasible;
         looked_at
     }
 
-    /// The nodes in sight among those that the pod's affinity names, if it names any.
-    fn named(&self, class: ClassId) -> Option<Vec<NodeId>> {
-        let named = self.fixed[self.classes[class].fixed].named.as_ref()?;
-        Some(named.iter().copied().filter(|&node| self.ledger.state(node).is_some()).collect())
+    /// The same where nodes were promised to pods.
+    fn scan_twice(&mut self, ask: Ask, nodes: impl Iterator<Item = NodeId>, feasible: &mut Vec<u32>) -> u32 {
+        let all = nodes.size_hint().1.expect("a chain of slices knows its length");
+        let wanted = self.wanted(ask.class, all);
+        let mut looked_at = 0;
+        for node in nodes {
+            looked_at += 1;
+            if self.passes(ask, node) {
+                feasible.push(node.0);
+                if feasible.len() == wanted {
+                    break;
+                }
+            }
+        }
+        looked_at
     }
 
-    /// Counts why each node refuses.
-    pub(super) fn refusal(&self, class: ClassId) -> Refusal {
-        let mut refusal = Refusal::default();
-        for &node in &self.order {
-            let verdict = self.verdict(class, node).expect("no node was feasible a moment ago");
-            refusal.add(&verdict);
+    /// True when no filter refuses a node as it is.
+    pub(super) fn feasible(&self, class: ClassId, node: NodeId) -> bool {
+        let class = &self.classes[class];
+        self.meets(class, self.checks(class), node)
+    }
+
+    fn checks(&self, class: &Class) -> Checks {
+        let filters = &self.profiles[class.profile].placement.filters;
+        Checks {
+            fit: filters.contains(&Filter::NodeResourcesFit),
+            ports: filters.contains(&Filter::NodePorts) && !class.demand.ports.is_empty(),
         }
+    }
+
+    #[inline]
+    fn meets(&self, class: &Class, checks: Checks, node: NodeId) -> bool {
+        let n = node.index();
+        self.fixed[class.fixed].passes[n]
+            && (!checks.fit || self.usage.fits(&class.demand, &self.catalog.nodes[node], n))
+            && (!checks.ports || self.usage.ports_free(&class.demand, n))
+            && self.volumes.passes(node, &self.catalog)
+            && self.spread_refusal(class, n).is_none()
+            && self.affinity_refusal(class, n).is_none()
+    }
+
+    /// The nodes in sight that come into question, where the pod names them.
+    fn sight(&self, ask: Ask) -> Option<Vec<NodeId>> {
+        let known = |node: &NodeId| self.ledger.state(*node).is_some();
+        let named = self.fixed[self.classes[ask.class].fixed].named.as_ref();
+        match (ask.only, named) {
+            (None, None) => None,
+            (Some(only), _) => Some([only].into_iter().filter(known).filter(|&n| self.is_named(ask.class, n)).collect()),
+            (None, Some(named)) => Some(named.iter().copied().filter(known).collect()),
+        }
+    }
+
+    /// True unless the class's affinity names other nodes.
+    pub(super) fn is_named(&self, class: ClassId, node: NodeId) -> bool {
+        let named = self.fixed[self.classes[class].fixed].named.as_ref();
+        named.is_none_or(|named| named.binary_search(&node).is_ok())
+    }
+
+    /// Counts why each node refuses, and keeps the nodes that preemption could help. Nodes that the pod does not name
+    /// are counted, not looked at.
+    pub(super) fn refusal(&mut self, ask: Ask) -> Refusal {
+        let mut refusal = Refusal::default();
+        if let Some(verdict) = self.volumes.refuses_all() {
+            (self.looked.pod, self.looked.helpful) = (Some(ask.pod), Vec::new());
+            refusal.add_times(&verdict, self.order.len() as u32);
+            return refusal;
+        }
+        let order = std::mem::take(&mut self.order);
+        let sight = self.sight(ask);
+        let mut looked = std::mem::take(&mut self.looked);
+        looked.pod = Some(ask.pod);
+        looked.helpful.clear();
+        let mut verdict = Verdict::of(Reason::NotNamed);
+        for &node in sight.as_deref().unwrap_or(&order) {
+            if self.nominations.is_empty() {
+                let refused = self.verdict_into(ask.class, node, &mut verdict);
+                assert!(refused, "no node was feasible a moment ago");
+            } else {
+                verdict = self.judge(ask, node).expect("no node was feasible a moment ago");
+            }
+            refusal.add(&verdict);
+            if !verdict.unresolvable {
+                looked.helpful.push(node);
+            }
+        }
+        if let Some(sight) = sight {
+            refusal.add_times(&Verdict::of(Reason::NotNamed), (order.len() - sight.len()) as u32);
+        }
+        self.looked = looked;
+        self.order = order;
         refusal
     }
 
     /// The first filter that refuses a node, with its reasons; `None` when the node is feasible.
     pub(super) fn verdict(&self, class: ClassId, node: NodeId) -> Option<Verdict> {
+        let mut verdict = Verdict::of(Reason::NotNamed);
+        self.verdict_into(class, node, &mut verdict).then_some(verdict)
+    }
+
+    /// The same into a verdict that is used again; false when the node is feasible.
+    fn verdict_into(&self, class: ClassId, node: NodeId, verdict: &mut Verdict) -> bool {
+        if let Some(refused) = self.volumes.refuses_all() {
+            *verdict = refused;
+            return true;
+        }
         let class = &self.classes[class];
         let fixed = &self.fixed[class.fixed];
-        if fixed.named.as_ref().is_some_and(|named| named.binary_search(&node).is_err()) {
-            return Some(Verdict::of(Reason::NotNamed));
-        }
         let n = node.index();
         let spec = &self.catalog.nodes[node];
         let state = self.ledger.state(node).expect("only nodes in sight are looked at");
-        self.placement.filters.iter().find_map(|&filter| match filter {
-            Filter::NodeResourcesFit => self.usage.shortage(&class.demand, spec, n),
-            Filter::NodePorts => (!self.usage.ports_free(&class.demand, n)).then(|| Verdict::of(Reason::Port)),
-            Filter::PodTopologySpread => self.spread_refusal(class, n).map(Verdict::of),
-            Filter::InterPodAffinity => self.affinity_refusal(class, n).map(Verdict::of),
-            Filter::NodeUnschedulable | Filter::NodeName | Filter::TaintToleration | Filter::NodeAffinity => {
-                fixed.rules.refusal(filter, spec, state, &self.catalog).map(Verdict::of)
+        for &filter in &self.profiles[class.profile].placement.filters {
+            let reason = match filter {
+                Filter::NodeResourcesFit if self.usage.shortage(&class.demand, (spec, n), verdict) => return true,
+                Filter::NodeResourcesFit => None,
+                Filter::NodePorts => (!self.usage.ports_free(&class.demand, n)).then_some(Reason::Port),
+                Filter::VolumeRestrictions
+                | Filter::NodeVolumeLimits
+                | Filter::VolumeBinding
+                | Filter::VolumeZone => match self.volumes.refusal(filter, node, &self.catalog) {
+                    Some(refused) => {
+                        *verdict = refused;
+                        return true;
+                    }
+                    None => None,
+                },
+                Filter::PodTopologySpread => self.spread_refusal(class, n),
+                Filter::InterPodAffinity => self.affinity_refusal(class, n),
+                Filter::NodeUnschedulable | Filter::NodeName | Filter::TaintToleration | Filter::NodeAffinity => {
+                    if fixed.passes[n] { None } else { fixed.rules.refusal(filter, spec, state, &self.catalog) }
+                }
+            };
+            if let Some(reason) = reason {
+                verdict.set(reason);
+                return true;
             }
-        })
+        }
+        false
     }
 
     /// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/podtopologyspread/filtering.go, `Filter`.
@@ -134,15 +273,21 @@ impl Scheduler {
     }
 
     /// Verdicts and scores of the nodes that a scan from `start` looked at.
-    pub(super) fn explanation(&mut self, class: ClassId, start: usize, looked_at: u32) -> Explanation {
-        let named = self.named(class);
-        let scanned = named.as_deref().unwrap_or(&self.order);
+    pub(super) fn explanation(&mut self, ask: Ask, start: usize, looked_at: u32) -> Explanation {
+        let order = self.order.clone();
+        if let Some(verdict) = self.volumes.refuses_all() {
+            let refused = order.into_iter().map(|node| (node, verdict.clone())).collect();
+            return Explanation { refused, ..Explanation::default() };
+        }
+        let sight = self.sight(ask);
+        let scanned = sight.as_deref().unwrap_or(&order);
         let start = if scanned.is_empty() { 0 } else { start % scanned.len() };
         let looked = scanned[start..].iter().chain(&scanned[..start]).take(looked_at as usize);
-        let unnamed = self.order.iter().filter(|node| named.as_ref().is_some_and(|named| !named.contains(node)));
-        let refused = looked.chain(unnamed).filter_map(|&node| Some((node, self.verdict(class, node)?))).collect();
+        let mut refused: Vec<_> = looked.filter_map(|&node| Some((node, self.judge(ask, node)?))).collect();
+        let unnamed = order.iter().filter(|node| sight.as_ref().is_some_and(|sight| !sight.contains(node)));
+        refused.extend(unnamed.map(|&node| (node, Verdict::of(Reason::NotNamed))));
         let mut scratch = std::mem::take(&mut self.scratch);
-        let feasible = self.candidates(class, &mut scratch);
+        let feasible = self.candidates(ask.class, &mut scratch);
         let best = feasible.iter().map(|candidate| candidate.total).max();
         let best = feasible.iter().filter(|candidate| Some(candidate.total) == best).map(|c| c.node).collect();
         Explanation { refused, feasible, best }

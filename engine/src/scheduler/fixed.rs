@@ -5,7 +5,7 @@
 
 use crate::ids::{NodeId, Symbol};
 use crate::model::{Catalog, NodeSpec, NodeTerm, PodTemplate, Taint, TaintEffect, Toleration};
-use crate::profile::Filter;
+use crate::profile::{Filter, Placement};
 use crate::scheduler::outcome::Reason;
 
 /// What is known of a node that can change while it runs.
@@ -52,9 +52,14 @@ impl NodeRule {
     }
 }
 
+/// True when a node meets a template's node selector and required node affinity.
+pub(crate) fn node_admits(template: &PodTemplate, node: &NodeSpec, catalog: &Catalog) -> bool {
+    NodeRule::of(template).admits(node, catalog)
+}
+
 /// An empty term matches no node.
 /// Source: kubernetes/component-helpers:scheduling/corev1/nodeaffinity/nodeaffinity.go, `isEmptyNodeSelectorTerm`.
-fn term_matches(term: &NodeTerm, node: &NodeSpec, catalog: &Catalog) -> bool {
+pub(super) fn term_matches(term: &NodeTerm, node: &NodeSpec, catalog: &Catalog) -> bool {
     let empty = term.labels.all.is_empty() && term.names.is_empty() && term.not_names.is_empty();
     !empty
         && (term.names.is_empty() || term.names.contains(&node.name))
@@ -77,16 +82,28 @@ pub(super) struct Rules {
     node: NodeRule,
     preferred: Vec<(i32, NodeTerm)>,
     node_name: Option<Symbol>,
+    /// Alternatives that the scheduler's profile adds to every pod's own.
+    added: Vec<NodeTerm>,
+    filters: Vec<Filter>,
 }
 
 impl Rules {
-    pub(super) fn of(template: &PodTemplate) -> Self {
+    pub(super) fn of(template: &PodTemplate, placement: &Placement) -> Self {
+        let own = template.affinity.node_preferred.iter().map(|w| (w.weight, w.item.clone()));
         Self {
             tolerations: template.tolerations.clone(),
             node: NodeRule::of(template),
-            preferred: template.affinity.node_preferred.iter().map(|w| (w.weight, w.item.clone())).collect(),
+            preferred: own.chain(placement.args.added_preferred.iter().cloned()).collect(),
             node_name: template.node_name,
+            added: placement.args.added_required.clone(),
+            filters: placement.filters.clone(),
         }
+    }
+
+    /// The same for a pod that tolerates more than its template says.
+    pub(super) fn tolerating(mut self, more: Vec<Toleration>) -> Self {
+        self.tolerations.extend(more);
+        self
     }
 
     /// The reason of `filter` against a node, if it is one of these filters and refuses.
@@ -106,8 +123,21 @@ impl Rules {
             }
             Filter::NodeName => self.node_name.is_some_and(|name| name != node.name).then_some(Reason::OtherNode),
             Filter::TaintToleration => (!tolerates_hard(&self.tolerations, &state.taints)).then_some(Reason::Taint),
-            Filter::NodeAffinity => (!self.node.admits(node, catalog)).then_some(Reason::NodeAffinity),
-            Filter::NodePorts | Filter::NodeResourcesFit | Filter::PodTopologySpread | Filter::InterPodAffinity => None,
+            // Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/nodeaffinity/node_affinity.go, `Filter`.
+            Filter::NodeAffinity => {
+                let enforced = self.added.is_empty() || self.added.iter().any(|t| term_matches(t, node, catalog));
+                let own = (!self.node.admits(node, catalog)).then_some(Reason::NodeAffinity);
+                if enforced { own } else { Some(Reason::EnforcedAffinity) }
+            }
+            // These depend on pods or on volumes.
+            Filter::NodePorts
+            | Filter::NodeResourcesFit
+            | Filter::VolumeRestrictions
+            | Filter::NodeVolumeLimits
+            | Filter::VolumeBinding
+            | Filter::VolumeZone
+            | Filter::PodTopologySpread
+            | Filter::InterPodAffinity => None,
         }
     }
 
@@ -138,18 +168,18 @@ pub(super) struct Fixed {
 
 impl Fixed {
     /// Results for no node yet; the caller updates each.
-    pub(super) fn new(rules: Rules, filters: &[Filter], catalog: &Catalog) -> Self {
+    pub(super) fn new(rules: Rules, catalog: &Catalog) -> Self {
         let nodes = catalog.nodes.len();
-        let named = if filters.contains(&Filter::NodeAffinity) { rules.node.named(catalog) } else { None };
+        let named = if rules.filters.contains(&Filter::NodeAffinity) { rules.node.named(catalog) } else { None };
         let preference = catalog.nodes.rows().iter().map(|node| rules.preference(node, catalog)).collect();
         Self { rules, passes: vec![false; nodes], soft_taints: vec![0; nodes], preference, named }
     }
 
     /// Recomputes one node.
-    pub(super) fn update(&mut self, filters: &[Filter], node: NodeId, state: &NodeState, catalog: &Catalog) {
+    pub(super) fn update(&mut self, node: NodeId, state: &NodeState, catalog: &Catalog) {
         let n = node.0 as usize;
         let spec = &catalog.nodes[node];
-        self.passes[n] = filters.iter().all(|&f| self.rules.refusal(f, spec, state, catalog).is_none());
+        self.passes[n] = self.rules.filters.iter().all(|&f| self.rules.refusal(f, spec, state, catalog).is_none());
         self.soft_taints[n] = self.rules.soft_taints(state);
     }
 

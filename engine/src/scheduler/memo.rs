@@ -9,8 +9,8 @@ use crate::profile::Score;
 /// Shapes that are remembered; further ones are computed each time. Bounds the memory: 8 bytes a node and shape.
 const SHAPES_MAX: usize = 64;
 
-/// A score and the two amounts that it depends on besides the node.
-pub(super) type Shape = (Score, i64, i64);
+/// A profile's score and the two amounts that it depends on besides the node.
+pub(super) type Shape = (usize, Score, i64, i64);
 
 /// Remembered columns, one a shape.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_value_holds_until_the_node_changes() {
         let mut memo = Memo::default();
-        let column = memo.column((Score::LeastAllocated, 1, 2), 3).expect("there is room");
+        let column = memo.column((0, Score::LeastAllocated, 1, 2), 3).expect("there is room");
         assert_eq!(column[1].get(1, || 7), 7);
         assert_eq!(column[1].get(1, || panic!("it is remembered")), 7);
         assert_eq!(column[1].get(2, || 8), 8);
@@ -69,9 +69,9 @@ mod tests {
     fn more_shapes_than_fit_are_not_remembered() {
         let mut memo = Memo::default();
         for shape in 0..SHAPES_MAX as i64 {
-            assert!(memo.column((Score::LeastAllocated, shape, 0), 1).is_some());
+            assert!(memo.column((0, Score::LeastAllocated, shape, 0), 1).is_some());
         }
-        assert!(memo.column((Score::LeastAllocated, -1, 0), 1).is_none());
-        assert!(memo.column((Score::LeastAllocated, 0, 0), 1).is_some());
+        assert!(memo.column((0, Score::LeastAllocated, -1, 0), 1).is_none());
+        assert!(memo.column((0, Score::LeastAllocated, 0, 0), 1).is_some());
     }
 }

@@ -1,8 +1,8 @@
 //! The scheduler: which node a pod goes to, and which pod is tried next.
 //!
-//! It filters and scores nodes by the plugins that the profile lists, with the semantics of kube-scheduler. It does not
-//! bind, preempt or keep time: whoever calls charges the pod and talks to the store. Two parts: [`Scheduler`] chooses
-//! nodes, [`queue::SchedulingQueue`] chooses pods.
+//! It filters and scores nodes by the plugins that the profile lists, with the semantics of kube-scheduler, and finds
+//! out who would have to make way. It does not bind, delete or keep time: whoever calls charges the pod and talks to
+//! the store. Two parts: [`Scheduler`] chooses nodes, [`queue::SchedulingQueue`] chooses pods.
 //!
 //! Inside, everything a placement reads is kept up incrementally: free resources in columns (`usage`), node-only rules
 //! as tables (`fixed`), pods counted by domain (`ledger`, `counters`), templates compiled to classes (`class`). A
@@ -15,12 +15,18 @@ mod filter;
 mod fixed;
 mod ledger;
 mod memo;
+mod nominated;
 mod order;
 mod outcome;
+mod preemption;
 pub mod queue;
+mod roster;
+mod resources;
 mod score;
 mod topology;
 mod usage;
+pub(crate) mod volumes;
+pub(crate) mod volumes_book;
 
 #[cfg(test)]
 mod tests;
@@ -28,20 +34,27 @@ mod tests;
 use std::sync::Arc;
 
 pub use fixed::NodeState;
+pub(crate) use fixed::node_admits;
 pub use outcome::{Candidate, Explanation, FilterSet, Outcome, Reason, Refusal, Share, Verdict};
+pub use preemption::{Budgets, NoBudgets, Preempted, Preemption, Unhelpful, Victims};
 pub use usage::Requested;
 
 use crate::ids::{Id, ImageId, NodeId, PodId, Symbol, Table, TemplateId, WorkloadId};
-use crate::model::{Catalog, REGION_LABEL};
-use crate::profile::Placement;
+use crate::model::{Catalog, REGION_LABEL, WorkloadKind};
+use crate::profile::{DEFAULT_SCHEDULER, Placement, SchedulerProfile};
 use crate::rng::Stream;
+use crate::rollout::daemon;
 use crate::scheduler::class::{Carriers, Class, Compiler, notice};
 use crate::scheduler::counters::{ClassId, FixedId, Seat};
+use crate::scheduler::filter::{Ask, Looked};
 use crate::scheduler::fixed::{Fixed, Rules};
 use crate::scheduler::ledger::Ledger;
+use crate::scheduler::nominated::Nominations;
 use crate::scheduler::order::{NodeTree, ZoneKey};
+use crate::scheduler::roster::{Differ, Occupant, Roster};
 use crate::scheduler::score::Scratch;
 use crate::scheduler::usage::Usage;
+use crate::time::Time;
 
 /// A pod as the scheduler sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +74,8 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     catalog: Arc<Catalog>,
-    placement: Placement,
+    /// Profiles by name; never empty.
+    profiles: Vec<SchedulerProfile>,
     stream: Stream,
     usage: Usage,
     ledger: Ledger,
@@ -81,13 +95,34 @@ pub struct Scheduler {
     nodes_with: Table<ImageId, u32>,
     region: Option<Symbol>,
     seats: Vec<Option<Seat>>,
+    roster: Roster,
+    nominations: Nominations,
+    /// What the last refusal saw, for preemption.
+    looked: Looked,
     scratch: Scratch,
+    /// Claims, volumes and who mounts what.
+    pub(crate) volumes: volumes::Volumes,
 }
 
 impl Scheduler {
-    /// A scheduler that knows no nodes yet.
+    /// A scheduler of one profile that knows no nodes yet.
     pub fn new(catalog: Arc<Catalog>, placement: Placement, stream: Stream) -> Self {
+        Self::with_profiles(catalog, (placement, &[]), stream)
+    }
+
+    /// A scheduler of a default profile and further ones, which may take the default's name and so its place.
+    pub fn with_profiles(catalog: Arc<Catalog>, profiles: (Placement, &[SchedulerProfile]), stream: Stream) -> Self {
         let any_address = catalog.names.find("0.0.0.0");
+        let mut named = vec![SchedulerProfile { name: DEFAULT_SCHEDULER.to_owned(), placement: profiles.0 }];
+        for profile in profiles.1 {
+            match named.iter_mut().find(|known| known.name == profile.name) {
+                Some(known) => known.placement = profile.placement.clone(),
+                None => named.push(profile.clone()),
+            }
+        }
+        let first = catalog.templates.rows().first().map_or(0, |template| template.priority);
+        let alike = catalog.templates.rows().iter().all(|template| template.priority == first);
+        let differ = if alike { Differ::No } else { Differ::Yes };
         Self {
             usage: Usage::new(&catalog.nodes, catalog.known.empty, any_address),
             ledger: Ledger::new(Arc::clone(&catalog)),
@@ -103,28 +138,54 @@ impl Scheduler {
             nodes_with: catalog.images.ids().map(|_| 0).collect(),
             region: catalog.names.find(REGION_LABEL),
             seats: Vec::new(),
+            roster: Roster::new(catalog.nodes.len(), differ),
+            nominations: Nominations::default(),
+            looked: Looked::default(),
             scratch: Scratch::default(),
+            volumes: volumes::Volumes::new(&catalog),
             catalog,
-            placement,
+            profiles: named,
             stream,
         }
     }
 
+    /// Whether pods that name this scheduler are placed; the empty symbol is the default scheduler.
+    pub fn serves(&self, scheduler: Symbol) -> bool {
+        self.profile_of(scheduler).is_some()
+    }
+
+    /// The profile of pods that name this scheduler.
+    fn profile_of(&self, scheduler: Symbol) -> Option<usize> {
+        let name = match self.catalog.names.text(scheduler) {
+            "" => DEFAULT_SCHEDULER,
+            name => name,
+        };
+        self.profiles.iter().position(|profile| profile.name == name)
+    }
+
+    /// How pods of a class are placed.
+    #[inline]
+    fn placement(&self, class: ClassId) -> &Placement {
+        &self.profiles[self.classes[class].profile].placement
+    }
+
     /// Adds a node, or updates one.
     pub fn set_node(&mut self, node: NodeId, state: NodeState) {
+        self.looked.pod = None;
         if self.ledger.state(node).is_none() {
             self.tree.add(self.zone_of(node), node);
             self.order_is_stale = true;
             self.images[node.index()].iter().for_each(|&image| self.nodes_with[image] += 1);
         }
         for (_, fixed) in self.fixed.iter_mut() {
-            fixed.update(&self.placement.filters, node, &state, &self.catalog);
+            fixed.update(node, &state, &self.catalog);
         }
         self.ledger.set_state(node, Some(state));
     }
 
     /// Forgets a node. Pods charged to it keep their place until they are released.
     pub fn remove_node(&mut self, node: NodeId) {
+        self.looked.pod = None;
         if self.ledger.state(node).is_some() {
             self.tree.remove(self.zone_of(node), node);
             self.order_is_stale = true;
@@ -156,7 +217,7 @@ impl Scheduler {
         }
     }
 
-    /// A pod takes its place: assumed there, or bound by hand.
+    /// A pod takes its place: assumed there, or bound by hand. A node that it was promised is free of it.
     ///
     /// # Panics
     /// When the pod already has a place.
@@ -167,9 +228,14 @@ impl Scheduler {
             self.seats.resize(row + 1, None);
         }
         assert!(self.seats[row].is_none(), "{:?} is charged twice; release it first", pod.pod);
-        self.seats[row] = Some(Seat { class, node, terminating: false });
+        self.seats[row] = Some(Seat { class, node, terminating: false, preempted: false });
         self.usage.charge(&self.classes[class].demand, node.index());
         self.ledger.enter(class, node);
+        self.volumes.enter(pod.pod, node);
+        let (priority, pod) = (self.classes[class].priority, pod.pod);
+        self.roster.enter(node, Occupant { priority, started: Time::MAX, pod, class });
+        self.withdraw(pod);
+        self.looked.pod = None;
     }
 
     /// A pod is gone and frees its place. Nothing happens when it has none on this node.
@@ -180,6 +246,24 @@ impl Scheduler {
         self.usage.release(&self.classes[seat.class].demand, n);
         self.usage.terminating[n] -= u32::from(seat.terminating);
         self.ledger.leave(seat.class, node, seat.terminating);
+        self.volumes.leave(pod.pod, node);
+        self.roster.leave(node, pod.pod);
+        self.looked.pod = None;
+    }
+
+    /// A placed pod began to run: of two pods of equal priority preemption spares the one that runs for longer.
+    pub fn set_started(&mut self, pod: PodId, at: Time) {
+        if let Some(node) = self.place_of(pod) {
+            self.roster.set_started(node, pod, at);
+        }
+    }
+
+    /// A placed pod's deletion was asked for by preemption. As long as it ends, the pod that it makes way for preempts
+    /// no others.
+    pub fn set_preempted(&mut self, pod: PodId) {
+        if let Some(seat) = self.seats.get_mut(pod.index()).and_then(Option::as_mut) {
+            seat.preempted = true;
+        }
     }
 
     /// A pod's deletion begins: it holds its resources, but spreading no longer counts it. Nothing happens when it has
@@ -189,6 +273,7 @@ impl Scheduler {
         self.seats[pod.pod.index()] = Some(Seat { terminating: true, ..seat });
         self.usage.terminating[node.index()] += 1;
         self.ledger.terminate(seat.class, node);
+        self.looked.pod = None;
     }
 
     /// Where a pod is charged.
@@ -207,12 +292,18 @@ impl Scheduler {
     pub fn place(&mut self, pod: &Request) -> Outcome {
         // One draw a decision, whatever comes of it: one tie more moves no later draw.
         let luck = self.stream.bits();
-        let class = self.class(pod);
+        let ask = self.ask(pod);
+        let class = ask.class;
         self.refresh_order();
-        let looked_at = self.find_feasible(class);
+        // A node that it was promised is tried alone first.
+        // Source: schedule_one.go, `evaluateNominatedNode`.
+        if let Some(node) = self.promised(ask) {
+            return Outcome::Placed { node, looked_at: 1, feasible: 1 };
+        }
+        let looked_at = self.find_feasible(ask);
         let mut scratch = std::mem::take(&mut self.scratch);
         let outcome = match scratch.feasible[..] {
-            [] => Outcome::Refused(self.refusal(class)),
+            [] => Outcome::Refused(self.refusal(ask)),
             [only] => Outcome::Placed { node: NodeId(only), looked_at, feasible: 1 },
             _ => {
                 self.score(class, &mut scratch);
@@ -226,11 +317,29 @@ impl Scheduler {
     /// What the next [`Scheduler::place`] of this pod would see, in full. Works on a copy: on demand only.
     pub fn explain(&self, pod: &Request) -> Explanation {
         let mut copy = self.clone();
-        let class = copy.class(pod);
+        let ask = copy.ask(pod);
         copy.refresh_order();
+        if let Some(node) = copy.promised(ask) {
+            let only = Candidate { node, scores: Vec::new(), total: 0 };
+            return Explanation { feasible: vec![only], best: vec![node], ..Explanation::default() };
+        }
         let start = copy.next_start;
-        let looked_at = copy.find_feasible(class);
-        copy.explanation(class, start, looked_at)
+        let looked_at = copy.find_feasible(ask);
+        copy.explanation(ask, start, looked_at)
+    }
+
+    fn ask(&mut self, pod: &Request) -> Ask {
+        let class = self.class(pod);
+        let filters = &self.profiles[self.classes[class].profile].placement.filters;
+        self.volumes.begin(pod.pod, filters, &self.catalog);
+        Ask { class, pod: pod.pod, only: pod.only, priority: self.classes[class].priority }
+    }
+
+    /// The node that the pod was promised, if it is feasible now.
+    fn promised(&mut self, ask: Ask) -> Option<NodeId> {
+        let node = self.nominated(ask.pod).filter(|&node| self.ledger.state(node).is_some())?;
+        let named = ask.only.is_none_or(|only| only == node) && self.is_named(ask.class, node);
+        (named && self.passes(ask, node)).then_some(node)
     }
 
     fn seat(&self, pod: &Request, node: NodeId) -> Option<Seat> {
@@ -256,19 +365,23 @@ impl Scheduler {
         if let Some(&(_, class)) = known {
             return class;
         }
-        let fixed = self.fixed_for(pod.template);
+        // A pod of an unknown scheduler is never placed, but it may be bound by hand and is counted then.
+        let profile = self.profile_of(self.catalog.templates[pod.template].scheduler).unwrap_or(0);
+        let fixed = self.fixed_for(pod, profile);
         let carriers_before = self.carriers.len();
         let mut compiler = Compiler {
             catalog: &self.catalog,
-            placement: &self.placement,
+            profiles: &self.profiles,
+            placement: &self.profiles[profile].placement,
             ledger: &mut self.ledger,
             carriers: &mut self.carriers,
         };
-        let (id, class) = compiler.compile(pod.template, pod.workload, fixed);
+        let (id, class) = compiler.compile((pod.template, pod.workload), (fixed, profile));
         for (_, other) in self.classes.iter_mut() {
             let template = &self.catalog.templates[other.template];
             for (counter, term, effect) in &self.carriers[carriers_before..] {
-                notice(other, template, &self.catalog, (*counter, term, *effect));
+                let placement = &self.profiles[other.profile].placement;
+                notice(other, (template, placement), &self.catalog, (*counter, term, *effect));
             }
         }
         let pushed = self.classes.push(class);
@@ -277,15 +390,19 @@ impl Scheduler {
         id
     }
 
-    fn fixed_for(&mut self, template: TemplateId) -> FixedId {
-        let rules = Rules::of(&self.catalog.templates[template]);
+    fn fixed_for(&mut self, pod: &Request, profile: usize) -> FixedId {
+        let template = &self.catalog.templates[pod.template];
+        let mut rules = Rules::of(template, &self.profiles[profile].placement);
+        if pod.workload.is_some_and(|owner| self.catalog.workloads[owner].kind == WorkloadKind::DaemonSet) {
+            rules = rules.tolerating(daemon::tolerations(&self.catalog.known, template));
+        }
         if let Some((id, _)) = self.fixed.iter().find(|(_, fixed)| fixed.rules == rules) {
             return id;
         }
-        let mut fixed = Fixed::new(rules, &self.placement.filters, &self.catalog);
+        let mut fixed = Fixed::new(rules, &self.catalog);
         for node in self.catalog.nodes.ids() {
             if let Some(state) = self.ledger.state(node) {
-                fixed.update(&self.placement.filters, node, state, &self.catalog);
+                fixed.update(node, state, &self.catalog);
             }
         }
         self.fixed.push(fixed)

@@ -75,6 +75,8 @@ pub enum Reason {
     Taint,
     /// Node selector or required node affinity do not match.
     NodeAffinity,
+    /// The node affinity that the scheduler's profile adds does not match.
+    EnforcedAffinity,
     /// Required node affinity names other nodes, so this one was not even looked at.
     NotNamed,
     /// A host port is taken.
@@ -89,6 +91,28 @@ pub enum Reason {
     Ephemeral,
     /// Not enough of an extended resource.
     Extended(Symbol),
+    /// A disk that the pod names is in use there, and one of the two writes.
+    DiskConflict,
+    /// A claim for one pod is in use.
+    OnePodOnly,
+    /// No more volumes of a driver can be attached.
+    VolumeCount,
+    /// A bound volume cannot be reached from there.
+    VolumeAffinity,
+    /// A claim can neither be bound nor served there.
+    VolumeBinding,
+    /// A claim is bound to a volume that does not exist.
+    VolumeLost,
+    /// A bound volume is of another zone.
+    VolumeZone,
+    /// A claim does not exist. This and the next three concern the pod, not a node.
+    ClaimNotFound(Symbol),
+    /// The claim that is to be made for the pod does not exist yet.
+    ClaimNotMade(Symbol),
+    /// A claim is being deleted.
+    ClaimDeleted(Symbol),
+    /// A claim that waits for no pod is not bound.
+    ClaimUnbound,
     /// It lacks the label that a hard spread constraint counts over.
     SpreadLabel,
     /// Its domain would get too far ahead of the emptiest one.
@@ -108,12 +132,26 @@ impl Reason {
             Self::Unschedulable => Filter::NodeUnschedulable,
             Self::OtherNode => Filter::NodeName,
             Self::Taint => Filter::TaintToleration,
-            Self::NodeAffinity | Self::NotNamed => Filter::NodeAffinity,
+            Self::NodeAffinity | Self::EnforcedAffinity | Self::NotNamed => Filter::NodeAffinity,
             Self::Port => Filter::NodePorts,
             Self::Pods | Self::Cpu | Self::Memory | Self::Ephemeral | Self::Extended(_) => Filter::NodeResourcesFit,
+            Self::DiskConflict | Self::OnePodOnly | Self::ClaimNotFound(_) => Filter::VolumeRestrictions,
+            Self::VolumeCount => Filter::NodeVolumeLimits,
+            Self::VolumeAffinity
+            | Self::VolumeBinding
+            | Self::VolumeLost
+            | Self::ClaimNotMade(_)
+            | Self::ClaimDeleted(_)
+            | Self::ClaimUnbound => Filter::VolumeBinding,
+            Self::VolumeZone => Filter::VolumeZone,
             Self::SpreadLabel | Self::SpreadSkew => Filter::PodTopologySpread,
             Self::PodAffinity | Self::PodAntiAffinity | Self::ExistingAntiAffinity => Filter::InterPodAffinity,
         }
+    }
+
+    /// It concerns the pod and no node: a plugin's `PreFilter` gave it, and no number of nodes is put in front of it.
+    pub const fn is_of_pod(self) -> bool {
+        matches!(self, Self::ClaimNotFound(_) | Self::ClaimNotMade(_) | Self::ClaimDeleted(_) | Self::ClaimUnbound)
     }
 
     /// The words of Kubernetes, recorded on 1.36.2.
@@ -123,6 +161,7 @@ impl Reason {
             Self::OtherNode => "node(s) didn't match the requested node name",
             Self::Taint => "node(s) had untolerated taint(s)",
             Self::NodeAffinity => "node(s) didn't match Pod's node affinity/selector",
+            Self::EnforcedAffinity => "node(s) didn't match scheduler-enforced node affinity",
             Self::NotNamed => "node(s) didn't satisfy plugin(s) [NodeAffinity]",
             Self::Port => "node(s) didn't have free ports for the requested pod ports",
             Self::Pods => "Too many pods",
@@ -130,6 +169,27 @@ impl Reason {
             Self::Memory => "Insufficient memory",
             Self::Ephemeral => "Insufficient ephemeral-storage",
             Self::Extended(name) => return format!("Insufficient {}", names.text(name)),
+            Self::DiskConflict => "node(s) had no available disk",
+            Self::OnePodOnly => {
+                "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+            }
+            Self::VolumeCount => "node(s) exceed max volume count",
+            // `node(s) had volume node affinity conflict` in older releases.
+            Self::VolumeAffinity => "node(s) didn't match PersistentVolume's node affinity",
+            Self::VolumeBinding => "node(s) didn't find available persistent volumes to bind",
+            Self::VolumeLost => "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+            Self::VolumeZone => "node(s) had no available volume zone",
+            Self::ClaimNotFound(name) => {
+                return format!("persistentvolumeclaim \"{}\" not found", names.text(name));
+            }
+            Self::ClaimNotMade(name) => {
+                let waits = "waiting for ephemeral volume controller to create the persistentvolumeclaim";
+                return format!("{waits} \"{}\"", names.text(name));
+            }
+            Self::ClaimDeleted(name) => {
+                return format!("persistentvolumeclaim \"{}\" is being deleted", names.text(name));
+            }
+            Self::ClaimUnbound => "pod has unbound immediate PersistentVolumeClaims",
             Self::SpreadLabel => "node(s) didn't match pod topology spread constraints (missing required label)",
             Self::SpreadSkew => "node(s) didn't match pod topology spread constraints",
             Self::PodAffinity => "node(s) didn't match pod affinity rules",
@@ -144,7 +204,7 @@ impl Reason {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     /// Nodes by the first filter that refused them, indexed by `Filter as usize`; see [`Refusal::count`].
-    pub by_filter: [u32; 8],
+    pub by_filter: [u32; 16],
     /// Nodes that lack free resources.
     pub insufficient_resources: u32,
     /// Nodes refused for any other reason.
@@ -173,28 +233,46 @@ impl Refusal {
         if self.looked_at == 0 {
             return "no nodes available to schedule pods".to_owned();
         }
-        let mut parts: Vec<String> =
-            self.reasons.iter().map(|(reason, nodes)| format!("{nodes} {}", reason.text(names))).collect();
-        parts.sort();
-        format!("0/{} nodes are available: {}.", self.looked_at, parts.join(", "))
+        let parts = self.reasons.iter().map(|&(reason, nodes)| phrase(reason, nodes, names));
+        sentence(self.looked_at, parts.collect())
     }
 
     /// Counts one node's verdict.
     pub(super) fn add(&mut self, verdict: &Verdict) {
-        self.looked_at += 1;
-        self.by_filter[verdict.filter as usize] += 1;
+        self.add_times(verdict, 1);
+    }
+
+    /// Counts the same verdict of many nodes.
+    pub(super) fn add_times(&mut self, verdict: &Verdict, nodes: u32) {
+        if nodes == 0 {
+            return;
+        }
+        self.looked_at += nodes;
+        self.by_filter[verdict.filter as usize] += nodes;
         if verdict.filter == Filter::NodeResourcesFit {
-            self.insufficient_resources += 1;
+            self.insufficient_resources += nodes;
         } else {
-            self.refused_otherwise += 1;
+            self.refused_otherwise += nodes;
         }
         for &reason in &verdict.reasons {
             match self.reasons.binary_search_by_key(&reason, |entry| entry.0) {
-                Ok(i) => self.reasons[i].1 += 1,
-                Err(i) => self.reasons.insert(i, (reason, 1)),
+                Ok(i) => self.reasons[i].1 += nodes,
+                Err(i) => self.reasons.insert(i, (reason, nodes)),
             }
         }
     }
+}
+
+/// Counted reasons as a sentence, sorted as text.
+pub(super) fn sentence(nodes: u32, mut parts: Vec<String>) -> String {
+    parts.sort();
+    format!("0/{nodes} nodes are available: {}.", parts.join(", "))
+}
+
+/// One reason and how many nodes gave it, unless it concerns the pod.
+fn phrase(reason: Reason, nodes: u32, names: &Interner) -> String {
+    let text = reason.text(names);
+    if reason.is_of_pod() { text } else { format!("{nodes} {text}") }
 }
 
 /// One node's refusal.
@@ -212,11 +290,26 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict for one reason.
     pub(super) fn of(reason: Reason) -> Self {
-        let unresolvable = !matches!(
+        let mut verdict = Self { filter: reason.filter(), reasons: Vec::new(), unresolvable: true };
+        verdict.set(reason);
+        verdict
+    }
+
+    /// Becomes the verdict for one reason.
+    pub(super) fn set(&mut self, reason: Reason) {
+        self.filter = reason.filter();
+        self.reasons.clear();
+        self.reasons.push(reason);
+        self.unresolvable = !matches!(
             reason,
-            Reason::Port | Reason::SpreadSkew | Reason::PodAntiAffinity | Reason::ExistingAntiAffinity
+            Reason::Port
+                | Reason::DiskConflict
+                | Reason::OnePodOnly
+                | Reason::VolumeCount
+                | Reason::SpreadSkew
+                | Reason::PodAntiAffinity
+                | Reason::ExistingAntiAffinity
         );
-        Self { filter: reason.filter(), reasons: vec![reason], unresolvable }
     }
 }
 

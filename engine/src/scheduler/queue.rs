@@ -26,6 +26,8 @@ pub enum Event {
     PodAdded,
     /// A pod left its node.
     PodReleased,
+    /// A claim exists, is bound, or is gone; or there is a new volume.
+    StorageChanged,
 }
 
 /// What changed in a node.
@@ -45,8 +47,8 @@ impl Event {
     /// The filters that might judge differently after it (each plugin's `EventsToRegister`).
     pub fn helps(self) -> FilterSet {
         use Filter::{
-            InterPodAffinity, NodeAffinity, NodeName, NodePorts, NodeResourcesFit, NodeUnschedulable,
-            PodTopologySpread, TaintToleration,
+            InterPodAffinity, NodeAffinity, NodeName, NodePorts, NodeResourcesFit, NodeUnschedulable, NodeVolumeLimits,
+            PodTopologySpread, TaintToleration, VolumeBinding, VolumeRestrictions, VolumeZone,
         };
         let all = [
             NodeUnschedulable,
@@ -55,6 +57,10 @@ impl Event {
             NodeAffinity,
             NodePorts,
             NodeResourcesFit,
+            VolumeRestrictions,
+            NodeVolumeLimits,
+            VolumeBinding,
+            VolumeZone,
             PodTopologySpread,
             InterPodAffinity,
         ];
@@ -64,7 +70,7 @@ impl Event {
                 let parts: [(bool, &[Filter]); 4] = [
                     (change.taints, &[TaintToleration, PodTopologySpread]),
                     (change.unschedulable, &[NodeUnschedulable]),
-                    (change.labels, &[NodeAffinity, PodTopologySpread, InterPodAffinity]),
+                    (change.labels, &[NodeAffinity, VolumeBinding, VolumeZone, PodTopologySpread, InterPodAffinity]),
                     (change.allocatable, &[NodeResourcesFit]),
                 ];
                 parts.iter().filter(|(changed, _)| *changed).flat_map(|(_, filters)| filters.iter().copied()).collect()
@@ -72,7 +78,11 @@ impl Event {
             Self::NodeRemoved => FilterSet::EMPTY.with(PodTopologySpread),
             Self::PodAdded => FilterSet::EMPTY.with(PodTopologySpread).with(InterPodAffinity),
             Self::PodReleased => {
-                [NodePorts, NodeResourcesFit, PodTopologySpread, InterPodAffinity].into_iter().collect()
+                let volumes = [VolumeRestrictions, NodeVolumeLimits];
+                [NodePorts, NodeResourcesFit, PodTopologySpread, InterPodAffinity].into_iter().chain(volumes).collect()
+            }
+            Self::StorageChanged => {
+                [VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone].into_iter().collect()
             }
         }
     }
@@ -120,6 +130,8 @@ struct Entry {
     /// Errors since the last refusal.
     errors: u32,
     refused_by: FilterSet,
+    /// Pods that it stands for: more than one for the leader of a group.
+    members: u32,
     part: Part,
 }
 
@@ -162,7 +174,7 @@ impl SchedulingQueue {
             return;
         }
         let (part, refused_by) = (Part::Active, FilterSet::EMPTY);
-        self.pods.insert(pod, Entry { priority, since: now, refusals: 0, errors: 0, refused_by, part });
+        self.pods.insert(pod, Entry { priority, since: now, refusals: 0, errors: 0, refused_by, members: 1, part });
         self.enter(pod, part);
     }
 
@@ -220,6 +232,31 @@ impl SchedulingQueue {
         if let Some(entry) = self.pods.get(&pod) {
             self.exit(pod, entry.part);
             self.pods.remove(&pod);
+        }
+    }
+
+    /// A pod stands for a group of so many pods: its longest back-off grows.
+    pub fn set_members(&mut self, pod: PodId, members: u32) {
+        if let Some(entry) = self.pods.get_mut(&pod) {
+            entry.members = members.max(1);
+        }
+    }
+
+    /// Another pod takes over the entry of one that is in flight.
+    pub fn succeed(&mut self, pod: PodId, next: PodId) {
+        let Some(entry) = self.pods.get(&pod).cloned() else { return };
+        self.remove(pod);
+        let part = entry.part;
+        self.pods.insert(next, entry);
+        self.enter(next, part);
+    }
+
+    /// A waiting pod has a reason of its own to be tried again, after its back-off.
+    pub fn activate(&mut self, pod: PodId, now: Time) {
+        match self.pods.get_mut(&pod).map(|entry| &mut entry.part) {
+            Some(Part::Unschedulable { .. }) => self.requeue(pod, now),
+            Some(Part::InFlight { missed }) => *missed = Event::NodeAdded.helps(),
+            _ => {}
         }
     }
 
@@ -307,7 +344,7 @@ impl SchedulingQueue {
     /// The end is cut to the flush grid, and a pod whose end falls into the current period still backs off: the wait
     /// is the nominal one plus up to one period.
     fn backoff_end(&self, entry: &Entry) -> Option<Time> {
-        let (initial, max) = (self.settings.initial_backoff, self.settings.max_backoff);
+        let (initial, max) = (self.settings.initial_backoff, longest(self.settings.max_backoff, entry.members));
         let count = if entry.errors > 0 { entry.errors } else { entry.refusals };
         if count == 0 || max.is_zero() {
             return None;
@@ -362,6 +399,12 @@ impl SchedulingQueue {
         };
         assert!(found, "{pod:?} is not in the part of the queue that its entry names");
     }
+}
+
+/// The longest back-off of so many pods that are tried together.
+/// Source: kubernetes/kubernetes:pkg/scheduler/backend/queue/backoff_queue.go: times the root of the number of pods.
+fn longest(max: Span, members: u32) -> Span {
+    if members < 2 { max } else { Span::from_nanos((max.as_nanos() as f64 * f64::from(members).sqrt()) as u64) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::scheduler::topology::NO_DOMAIN;
 
 /// The best normalised score.
 /// Source: kubernetes/kube-scheduler:framework/interface.go, `MaxNodeScore`.
-const MAX: i64 = 100;
+pub(super) const MAX: i64 = 100;
 /// Images smaller than this, spread considered, count as nothing.
 /// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/imagelocality/image_locality.go, `minThreshold`.
 const IMAGE_MIN: i64 = 23 * 1024 * 1024;
@@ -99,7 +99,7 @@ impl Scheduler {
         let len = scratch.feasible.len();
         scratch.totals.clear();
         scratch.totals.resize(len, 0);
-        for &(score, weight) in &self.placement.scores {
+        for &(score, weight) in &self.profiles[class.profile].placement.scores {
             scratch.column.clear();
             scratch.column.resize(len, 0);
             if !self.fill(score, class, scratch) {
@@ -109,6 +109,8 @@ impl Scheduler {
             normalise(score, &mut scratch.column);
             if let (Some(candidates), Some(raw)) = (&mut record, raw) {
                 for ((candidate, raw), &normalised) in candidates.iter_mut().zip(raw).zip(&scratch.column) {
+                    // The mark of an ignored node is for normalisation only; the plugin itself gives it 0.
+                    let raw = if score == Score::PodTopologySpread { raw.max(0) } else { raw };
                     candidate.scores.push(Share { score, raw, normalised, weight });
                 }
             }
@@ -124,16 +126,29 @@ impl Scheduler {
         match score {
             Score::TaintToleration => each(scratch, |n| fixed.soft_taints[n]),
             Score::NodeAffinity => fixed.has_preferences() && each(scratch, |n| fixed.preference[n]),
+            Score::LeastAllocated | Score::MostAllocated | Score::RequestedToCapacityRatio
+                if score == Score::RequestedToCapacityRatio || !self.usual_resources(class) =>
+            {
+                each(scratch, |n| self.fitting(score, class, n))
+            }
             Score::LeastAllocated => {
-                let shape = (score, class.demand.score_cpu, class.demand.score_memory);
+                let shape = (class.profile, score, class.demand.score_cpu, class.demand.score_memory);
                 self.each_remembered(scratch, shape, |n| self.mean_of_resources(class, n, least))
             }
             Score::MostAllocated => {
-                let shape = (score, class.demand.score_cpu, class.demand.score_memory);
+                let shape = (class.profile, score, class.demand.score_cpu, class.demand.score_memory);
                 self.each_remembered(scratch, shape, |n| self.mean_of_resources(class, n, most))
             }
+            Score::RequestedToCapacityRatio => unreachable!("it was matched above, whatever the resources"),
+            Score::BalancedAllocation if self.balanced(class) == Balanced::Difference => {
+                let shape = (class.profile, score, class.demand.score_cpu, class.demand.score_memory);
+                self.each_remembered(scratch, shape, |n| self.difference(class, n))
+            }
+            Score::BalancedAllocation if !self.usual_balance(class) => {
+                self.balances(class) && each(scratch, |n| self.balance_of_all(class, n))
+            }
             Score::BalancedAllocation => {
-                let shape = (score, class.demand.cpu, class.demand.memory);
+                let shape = (class.profile, score, class.demand.cpu, class.demand.memory);
                 let best_effort = class.demand.cpu == 0 && class.demand.memory == 0;
                 !best_effort && self.each_remembered(scratch, shape, |n| self.balance(class, n))
             }
@@ -186,10 +201,20 @@ impl Scheduler {
         let caps = (usage.cap_cpu[n], usage.cap_memory[n]);
         let used = (caps.0 - usage.free_cpu[n], caps.1 - usage.free_memory[n]);
         let with = balance_of((used.0 + class.demand.cpu, used.1 + class.demand.memory), caps);
-        match self.placement.balanced {
-            Balanced::After => with,
+        match self.balanced(class) {
+            Balanced::After | Balanced::Difference => with,
             Balanced::Change => 50 + (50 + with - balance_of(used, caps)) / 2,
         }
+    }
+
+    /// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/noderesources/balanced_allocation.go of 1.20,
+    /// `balancedResourceScorer`: requests as scoring counts them, nothing for a node that would be full.
+    fn difference(&self, class: &Class, n: usize) -> i64 {
+        let usage = &self.usage;
+        let share = |used: i64, cap: i64| if cap == 0 { 1.0 } else { used as f64 / cap as f64 };
+        let cpu = share(usage.score_cpu[n] + class.demand.score_cpu, usage.cap_cpu[n]);
+        let memory = share(usage.score_memory[n] + class.demand.score_memory, usage.cap_memory[n]);
+        if cpu >= 1.0 || memory >= 1.0 { 0 } else { ((1.0 - (cpu - memory).abs()) * MAX as f64) as i64 }
     }
 
     /// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/podtopologyspread/scoring.go, `PreScore`, `Score`.
@@ -274,11 +299,11 @@ fn each(scratch: &mut Scratch, value: impl Fn(usize) -> i64) -> bool {
     true
 }
 
-fn least(requested: i64, capacity: i64) -> i64 {
+pub(super) fn least(requested: i64, capacity: i64) -> i64 {
     if requested > capacity { 0 } else { (capacity - requested) * MAX / capacity }
 }
 
-fn most(requested: i64, capacity: i64) -> i64 {
+pub(super) fn most(requested: i64, capacity: i64) -> i64 {
     requested.min(capacity) * MAX / capacity
 }
 
@@ -302,6 +327,7 @@ fn normalise(score: Score, column: &mut [i64]) {
         Score::InterPodAffinity => by_range(column),
         Score::LeastAllocated
         | Score::MostAllocated
+        | Score::RequestedToCapacityRatio
         | Score::BalancedAllocation
         | Score::ImageLocality
         | Score::FewestOfWorkload

@@ -14,19 +14,24 @@ pub(super) struct Demand {
     pub(super) ephemeral: i64,
     /// Extended resources of which more than none is requested.
     pub(super) extended: Vec<(Symbol, i64)>,
+    /// Those of them that a node must have enough of.
+    checked: Vec<(Symbol, i64)>,
     pub(super) ports: Vec<HostPort>,
     pub(super) score_cpu: i64,
     pub(super) score_memory: i64,
 }
 
 impl Demand {
-    pub(super) fn of(template: &PodTemplate) -> Self {
+    /// `ignored`: extended resources whose lack refuses no node.
+    pub(super) fn of(template: &PodTemplate, ignored: &[Symbol]) -> Self {
         let requests = &template.requests;
+        let extended = || requests.extended.iter().copied().filter(|e| e.1 > 0);
         Self {
             cpu: requests.cpu.0,
             memory: requests.memory.0,
             ephemeral: requests.ephemeral.0,
-            extended: requests.extended.iter().copied().filter(|e| e.1 > 0).collect(),
+            extended: extended().collect(),
+            checked: extended().filter(|e| !ignored.contains(&e.0)).collect(),
             ports: template.host_ports.iter().copied().filter(|p| p.port > 0).collect(),
             score_cpu: template.score_cpu.0,
             score_memory: template.score_memory.0,
@@ -138,15 +143,22 @@ impl Usage {
             && enough(demand.cpu, self.free_cpu[n])
             && enough(demand.memory, self.free_memory[n])
             && enough(demand.ephemeral, self.free_ephemeral[n])
-            && demand.extended.iter().all(|&(name, amount)| amount <= self.free_extended(node, n, name))
+            && demand.checked.iter().all(|&(name, amount)| amount <= self.free_extended(node, n, name))
     }
 
-    /// What is short, or `None` when the pod fits.
-    pub(super) fn shortage(&self, demand: &Demand, node: &NodeSpec, n: usize) -> Option<Verdict> {
+    /// Free room for pods, CPU, memory and ephemeral storage.
+    pub(super) fn free_amounts(&self, n: usize) -> [i64; 4] {
+        [self.free_pods[n], self.free_cpu[n], self.free_memory[n], self.free_ephemeral[n]]
+    }
+
+    /// Puts into `verdict` what is short; false when the pod fits.
+    pub(super) fn shortage(&self, demand: &Demand, at: (&NodeSpec, usize), verdict: &mut Verdict) -> bool {
+        let (node, n) = at;
         if self.fits(demand, node, n) {
-            return None;
+            return false;
         }
-        let mut verdict = Verdict { filter: Reason::Pods.filter(), reasons: Vec::new(), unresolvable: false };
+        (verdict.filter, verdict.unresolvable) = (Reason::Pods.filter(), false);
+        verdict.reasons.clear();
         if self.free_pods[n] < 1 {
             verdict.reasons.push(Reason::Pods);
         }
@@ -160,13 +172,13 @@ impl Usage {
         compare(Reason::Cpu, demand.cpu, self.free_cpu[n], cap.cpu.0);
         compare(Reason::Memory, demand.memory, self.free_memory[n], cap.memory.0);
         compare(Reason::Ephemeral, demand.ephemeral, self.free_ephemeral[n], cap.ephemeral.0);
-        for &(name, amount) in &demand.extended {
+        for &(name, amount) in &demand.checked {
             compare(Reason::Extended(name), amount, self.free_extended(node, n, name), cap.extended(name));
         }
-        Some(verdict)
+        true
     }
 
-    fn free_extended(&self, node: &NodeSpec, n: usize, name: Symbol) -> i64 {
+    pub(super) fn free_extended(&self, node: &NodeSpec, n: usize, name: Symbol) -> i64 {
         node.allocatable.extended(name) - self.used_extended[n].extended(name)
     }
 

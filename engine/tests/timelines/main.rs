@@ -1,8 +1,16 @@
 //! The engine through the loop, against a scripted world: timelines of real systems with their tolerances.
 
+mod discovery;
+mod guard;
+mod jobs;
 mod kubernetes;
 mod random;
 mod recorded;
 mod removed;
+mod scheduling;
+mod scaling;
 mod script;
+mod sets;
 mod swarm;
+mod volumes;
+mod volumes_random;

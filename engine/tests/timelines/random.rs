@@ -3,9 +3,10 @@
 //! Each seed is one story. It does not say how long a recovery takes; the timelines do. Start at [`live`].
 
 use crate::script::{Lab, Setup};
+use crate::sets;
 use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
 use shakedown_engine::message::Operation;
-use shakedown_engine::model::{Amount, Strategy};
+use shakedown_engine::model::{Amount, DaemonSpec, Details, StatefulSpec, Strategy, WorkloadKind};
 use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::Span;
 
@@ -25,10 +26,7 @@ fn cluster(profile: &str, dice: &mut Stream) -> (Setup, Vec<(WorkloadId, Vec<Tem
     let mut workloads = Vec::new();
     for name in ["web", "api"] {
         let workload = setup.deployment(name, 1 + dice.below(10) as u32);
-        let first = setup.catalog.workloads[workload].template;
-        let mut versions = vec![first];
-        versions.extend(["v2", "v3", "bad"].map(|v| setup.template(name, &format!("{name}:{v}"))));
-        workloads.push((workload, versions));
+        workloads.push((workload, versions_of(&mut setup, name, workload)));
     }
     if profile == "swarm" {
         let pick = |dice: &mut Stream, of: &[&'static str]| of[dice.index(of.len())];
@@ -42,8 +40,37 @@ fn cluster(profile: &str, dice: &mut Stream) -> (Setup, Vec<(WorkloadId, Vec<Tem
         let one = Amount::Count(1);
         let rolling = Strategy::RollingUpdate { max_surge: one, max_unavailable: one };
         api.strategy = [Strategy::Recreate, Strategy::Default, rolling][dice.index(3)];
+        let (kind, details) = some_set(dice);
+        let set = setup.set_of("set", kind, details, 1 + dice.below(5) as u32);
+        setup.catalog.workloads[set].min_ready = Span::from_secs(dice.below(2) * 5);
+        workloads.push((set, versions_of(&mut setup, "set", set)));
     }
     (setup, workloads)
+}
+
+fn versions_of(setup: &mut Setup, name: &str, workload: WorkloadId) -> Vec<TemplateId> {
+    let mut versions = vec![setup.catalog.workloads[workload].template];
+    versions.extend(["v2", "v3", "bad"].map(|v| setup.template(name, &format!("{name}:{v}"))));
+    versions
+}
+
+/// A workload whose controller looks after single pods.
+fn some_set(dice: &mut Stream) -> (WorkloadKind, Details) {
+    let amount = |dice: &mut Stream| [Amount::Count(1), Amount::Count(3), Amount::Percent(40)][dice.index(3)];
+    if dice.chance(500) {
+        let spec = StatefulSpec {
+            parallel: dice.chance(500),
+            partition: [0, 0, 2][dice.index(3)],
+            on_delete: dice.chance(200),
+            max_unavailable: amount(dice),
+            first: dice.below(2) as u32 * 3,
+            ..sets::stateful()
+        };
+        return (WorkloadKind::StatefulSet, Details::Stateful(spec));
+    }
+    let max_surge = if dice.chance(500) { amount(dice) } else { Amount::Count(0) };
+    let spec = DaemonSpec { max_unavailable: amount(dice), max_surge, on_delete: dice.chance(200) };
+    (WorkloadKind::DaemonSet, Details::Daemon(spec))
 }
 
 impl Story {
@@ -84,7 +111,8 @@ impl Story {
             _ => {
                 let pods: Vec<PodId> = self.lab.view().pods().map(|p| p.id).collect();
                 let pods = pods.into_iter().filter(|_| self.dice.chance(200)).collect();
-                Operation::DeletePods { pods, grace: None }
+                let grace = self.dice.chance(300).then_some(Span::ZERO);
+                Operation::DeletePods { pods, grace }
             }
         }
     }
@@ -163,6 +191,13 @@ impl Story {
         }
     }
 
+    /// A set that waits for a broken pod needs somebody who deletes it.
+    fn delete_broken_pods(&mut self) {
+        let broken = self.lab.world.broken.clone();
+        let pods = self.lab.view().pods().filter(|pod| broken.contains(&pod.template)).map(|pod| pod.id).collect();
+        self.lab.command(Operation::DeletePods { pods, grace: None });
+    }
+
     fn assert_whole(&self) {
         for &(workload, _) in &self.workloads {
             let v = self.lab.view().workload(workload);
@@ -187,6 +222,11 @@ fn live(profile: &str, seed: u64) -> Story {
         story.wait();
     }
     story.heal_everything();
+    for _ in 0..2 {
+        let now = story.lab.engine.now();
+        story.lab.until_time(now + Span::from_secs(60));
+        story.delete_broken_pods();
+    }
     let now = story.lab.engine.now();
     story.lab.until_time(now + Span::from_secs(1_500));
     story.check();

@@ -9,7 +9,7 @@ use shakedown_engine::fact::{Exit, Fact, FactId, FactKind, FactLog};
 use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::message::{
-    Address, Beats, Input, InputKind, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp,
+    Address, Beats, Input, InputKind, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp, Usage,
 };
 use shakedown_engine::model::{
     Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, WorkloadSpec,
@@ -38,7 +38,18 @@ pub(crate) struct Script {
     pub(crate) cut: BTreeSet<NodeId>,
     /// Images that crash at once.
     pub(crate) broken: BTreeSet<TemplateId>,
+    /// Containers of these templates end by themselves: so long after their start, and how.
+    pub(crate) exits: BTreeMap<TemplateId, (Span, Exit)>,
+    /// The same of single pods; counts before `exits`.
+    pub(crate) exits_of: BTreeMap<PodId, (Span, Exit)>,
+    /// CPU that each pod uses, as autoscalers are told; pods not listed use `cpu_all`, and `None` is missing.
+    pub(crate) cpu_of: BTreeMap<PodId, i64>,
+    pub(crate) cpu_all: Option<i64>,
+    /// Machines that never come.
+    pub(crate) lost_machines: BTreeSet<NodeId>,
     publications: Vec<(Time, u32)>,
+    /// Probes are answered well at their first question.
+    pub(crate) answers: bool,
     /// From an order to start until the container runs, and from one to stop until it has ended; [`START`] and [`STOP`]
     /// where a test does not say.
     pub(crate) pace: Option<(Span, Span)>,
@@ -67,12 +78,19 @@ impl Script {
             }
             RuntimeOp::Start { pod, container, template } => {
                 self.runtime(start, node, RuntimeEvent::Started { pod, container });
+                let exit = self.exits_of.get(&pod).or(self.exits.get(&template)).copied();
+                if let Some((after, why)) = exit {
+                    self.runtime(start + after, node, RuntimeEvent::Exited { pod, container, why });
+                }
                 if self.broken.contains(&template) {
                     let crash = RuntimeEvent::Exited { pod, container, why: Exit::Crashed };
                     self.runtime(start + Span::from_millis(1), node, crash);
                 }
             }
             RuntimeOp::Stop { pod, container, .. } => self.runtime(stop, node, stopped(pod, container)),
+            RuntimeOp::Probe { pod, container, role, first } if self.answers => {
+                self.runtime(first.since(self.now), node, RuntimeEvent::Probed { pod, container, role, ok: true });
+            }
             RuntimeOp::Probe { .. } | RuntimeOp::Remove { .. } => {}
         }
     }
@@ -124,7 +142,25 @@ impl World for Script {
                 }
                 OrderKind::Publish(p) => self.publications.push((now, p.version)),
                 OrderKind::Runtime { node, op } if !self.down.contains(&node) => self.operate(node, op),
-                OrderKind::Runtime { .. } | OrderKind::Measure { .. } | OrderKind::Machine { .. } => {}
+                OrderKind::Runtime { .. } => {}
+                OrderKind::Measure { autoscaler, pods } => {
+                    let used = |pod: &PodId| self.cpu_of.get(pod).copied().or(self.cpu_all);
+                    let one = |&pod: &PodId| used(&pod).map(|cpu| Usage { pod, cpu, memory: 0, requests: 0 });
+                    let usage = pods.iter().filter_map(one).collect();
+                    self.later(Span::ZERO, order.cause, InputKind::Measured { autoscaler, usage });
+                }
+                OrderKind::Machine { node, wanted: true, after } => {
+                    self.down.remove(&node);
+                    if !self.lost_machines.contains(&node) {
+                        self.later(after, order.cause, InputKind::HostUp { node });
+                    }
+                }
+                OrderKind::Machine { node, .. } => {
+                    self.silence(node, order.cause);
+                    self.down.insert(node);
+                    self.drop_inputs_of(node);
+                    self.later(Span::ZERO, order.cause, InputKind::HostDown { node });
+                }
             }
         }
     }
@@ -227,8 +263,12 @@ impl Setup {
     pub(crate) fn start(self, seed: u64) -> Lab {
         let catalog = Arc::new(self.catalog);
         let mut world = Script::default();
-        for node in catalog.nodes.ids() {
-            world.later(Span::ZERO, FactId::NONE, InputKind::HostUp { node });
+        for (node, spec) in catalog.nodes.iter() {
+            if spec.at_start {
+                world.later(Span::ZERO, FactId::NONE, InputKind::HostUp { node });
+            } else {
+                world.down.insert(node);
+            }
         }
         let engine = Engine::new(catalog, self.profile, Streams::new(seed));
         Lab { engine, world, facts: FactLog::new(), exchange: Exchange::default() }
@@ -239,6 +279,14 @@ impl Lab {
     /// Runs until `seconds` after the start.
     pub(crate) fn until(&mut self, seconds: u64) {
         self.until_time(Time::from_secs(seconds));
+    }
+
+    /// A running pod fails its readiness probe from now on.
+    pub(crate) fn mute_pod(&mut self, pod: PodId) {
+        let node = self.view().pod(pod).and_then(|p| p.node).expect("the pod is bound");
+        self.world.now = self.engine.now();
+        let role = shakedown_engine::model::ProbeRole::Readiness;
+        self.world.runtime(Span::ZERO, node, RuntimeEvent::Probed { pod, container: 0, role, ok: false });
     }
 
     /// Runs until an instant.

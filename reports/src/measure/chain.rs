@@ -271,7 +271,7 @@ fn why_halted(run: &Run, measured: &Measurements, (fault, halt): (FaultId, &Fact
     let since = measured.origins.faults[&fault].at;
     let is_new = |pod| measured.pods.get(pod).is_some_and(|row| row.created >= since);
     let is_failure = |fact: &&Fact| match fact.kind {
-        FactKind::ContainerExited { pod, why: Exit::Crashed | Exit::OutOfMemory, .. }
+        FactKind::ContainerExited { pod, why: Exit::Crashed | Exit::OutOfMemory | Exit::Failed { .. }, .. }
         | FactKind::PullFailed { pod, .. }
         | FactKind::PodFailed { pod } => is_new(pod) && measured.origins.of(fact) == Some(fault),
         _ => false,

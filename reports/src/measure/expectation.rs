@@ -6,6 +6,7 @@
 
 use shakedown_chaos::expect::{Bound, Expectation, Metric, Quantity, Statistic, Unit};
 use shakedown_engine::ids::WorkloadId;
+use shakedown_engine::profile::Profile;
 
 use super::distribution::{Distribution, Measured};
 use super::measurements::{Measurements, Scope};
@@ -60,7 +61,7 @@ impl Judged {
 /// All expectations that apply to the run's orchestrator.
 pub(super) fn judge(run: &Run, measured: &Measurements) -> Vec<Judged> {
     let applies = |e: &&Expectation| {
-        e.only.is_empty() || e.only.iter().any(|name| name == run.profile.name || *name == run.orchestrator)
+        e.only.is_empty() || e.only.iter().any(|name| name == Profile::family(run.profile.name) || name == run.profile.name || *name == run.orchestrator)
     };
     run.experiment.expectations.iter().filter(applies).map(|e| judge_one(run, measured, e)).collect()
 }

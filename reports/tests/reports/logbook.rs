@@ -176,6 +176,7 @@ impl Logbook {
 
     pub(crate) fn with_users(&mut self) {
         self.traffic.push(Traffic {
+            reach: Default::default(),
             to: FRONTEND,
             rate_per_1000s: 200_000,
             from: Clients::Outside,

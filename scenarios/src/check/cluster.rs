@@ -202,6 +202,7 @@ fn set_network(network: &mut NetworkModel, from: &NetworkRaw) {
     set(&mut network.to_control, from.to_control.map(|v| v.0));
     set(&mut network.to_outside, from.to_outside.map(|v| v.0));
     set(&mut network.jitter, from.jitter.map(|v| v.0));
+    set(&mut network.policies, from.policies);
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

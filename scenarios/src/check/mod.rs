@@ -8,6 +8,7 @@ mod expect;
 mod include;
 mod orchestrators;
 mod places;
+mod reach;
 mod select;
 mod settings;
 mod sources;
@@ -68,6 +69,8 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
     checker.workloads(&parts);
     let duration = checker.duration(&raw, &node);
     let timeline = checker.timeline(name, &raw.timeline, duration);
+    let reach = checker.most_replicas(&timeline);
+    checker.low.finish(&|id| reach.get(&id).copied().unwrap_or(0));
     let images = checker.images(&parts);
     checker.services(&parts);
     let traffic = checker.traffic(&raw.traffic, duration);

@@ -80,6 +80,6 @@ impl Checker<'_> {
             .problems
             .error("E0305", name.mark, format!("there is no orchestrator `{}`", name.value))
             .expected("expected the name of a profile")
-            .suggest(&name.value, Profile::NAMES.iter().copied());
+            .suggest(&name.value, Profile::all_names());
     }
 }

@@ -1,6 +1,6 @@
 //! How images behave: what the scenario says, defaults for the rest.
 
-use shakedown_chaos::setting::{Behaviour, Defect};
+use shakedown_chaos::setting::{Behaviour, Defect, Failing};
 use shakedown_engine::ids::{ImageId, Table};
 use shakedown_engine::model::Bytes;
 use shakedown_engine::time::Span;
@@ -90,6 +90,9 @@ fn apply(behaviour: &mut Behaviour, raw: &ImageRaw) {
     }
     if let Some(runs_for) = raw.runs_for {
         behaviour.runs_for = Some(runs_for.0);
+    }
+    if let Some(fails) = raw.fails {
+        behaviour.fails = Some(Failing { permille: fails.share, code: fails.code, after: fails.after });
     }
     if let Some(defect) = raw.defect {
         behaviour.defect = match defect {

@@ -6,9 +6,11 @@
 mod actions;
 mod history;
 
+use std::collections::BTreeMap;
+
 use shakedown_chaos::experiment::Entry;
 use shakedown_chaos::fault::Action;
-use shakedown_engine::ids::{FaultId, Table};
+use shakedown_engine::ids::{FaultId, Table, WorkloadId};
 use shakedown_engine::time::{Span, Time};
 
 use super::Checker;
@@ -49,6 +51,18 @@ impl Checker<'_> {
         }
         self.created_later(&history);
         table
+    }
+
+    /// The most replicas that the timeline gives each workload.
+    pub(super) fn most_replicas(&self, timeline: &Table<FaultId, Entry>) -> BTreeMap<WorkloadId, u32> {
+        let mut most = BTreeMap::new();
+        for entry in timeline.rows() {
+            if let Action::Scale { workload, replicas } = entry.action {
+                let old = most.entry(workload).or_insert(replicas);
+                *old = replicas.max(*old);
+            }
+        }
+        most
     }
 
     fn times(&mut self, raw: &EntryRaw, duration: Span) {

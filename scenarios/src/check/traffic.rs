@@ -40,15 +40,17 @@ impl Checker<'_> {
                 .error("E0204", retries.mark, format!("{} retries are not possible", retries.value))
                 .expected(format!("expected at most {MAX_RETRIES}"));
         }
-        let to = self.known_service(&raw.to);
+        let (to, mark) = self.destination(raw);
         let from = self.clients(raw.from.as_ref());
         self.window(raw, duration);
-        let to = to?;
-        self.must_be_backed(to, raw.to.mark);
+        let (to, from) = (to?, from?);
+        self.must_be_backed(to, mark);
+        let reach = self.reach(raw, to, &from);
         Some(Traffic {
             to,
             rate_per_1000s: raw.rate.value.0,
-            from: from?,
+            from,
+            reach,
             timeout: raw.timeout.map_or(TIMEOUT, |v| v.value.0),
             retries: raw.retries.map_or(0, |v| v.value),
             slow_after: raw.slow_after.map(|v| v.value.0),

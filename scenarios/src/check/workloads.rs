@@ -1,5 +1,7 @@
 //! Workloads and services: manifests as they are, deployments in few words.
 
+use std::collections::BTreeMap;
+
 use shakedown_engine::ids::{ServiceId, TemplateId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
@@ -14,14 +16,33 @@ use crate::compose;
 use crate::manifest::{DEFAULT_IMAGE_SIZE, Lowered, image_name, pull_policy};
 use crate::problem::Mark;
 use crate::raw::{DeploymentRaw, ProbeRaw, ServiceRaw, WorkloadRaw};
-use crate::text::{At, IMAGE, is_image, relative};
+use crate::text::{At, IMAGE, Node, is_image, relative};
+
+/// Documents of manifests by where their file is named.
+type Read = BTreeMap<(u32, u32), Vec<Node>>;
+
+fn key(mark: Mark) -> (u32, u32) {
+    (mark.source, mark.start)
+}
 
 impl Checker<'_> {
     /// Lowers all workloads and the services of the scenario itself.
     pub(super) fn workloads(&mut self, parts: &[Part]) {
+        // What pods are made under may stand in any of the files, behind the pods, too.
+        let mut read: Read = BTreeMap::new();
+        for part in parts {
+            for named in part.workloads.iter().filter_map(|entry| entry.value.manifest.as_ref()) {
+                let before = self.low.problems.errors();
+                if let Some(found) = self.read_manifest(named, &part.file) {
+                    self.low.context(&found);
+                    read.insert(key(named.mark), found);
+                }
+                self.incomplete.workloads |= self.low.problems.errors() > before;
+            }
+        }
         for part in parts {
             for workload in &part.workloads {
-                self.entry(workload, &part.file);
+                self.entry(workload, &part.file, &read);
             }
         }
         for part in parts {
@@ -31,7 +52,7 @@ impl Checker<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &At<WorkloadRaw>, file: &str) {
+    fn entry(&mut self, entry: &At<WorkloadRaw>, file: &str, read: &Read) {
         let WorkloadRaw { manifest, compose: composed, deployment } = &entry.value;
         let given = [manifest.is_some(), composed.is_some(), deployment.is_some()];
         let sources = given.iter().filter(|given| **given).count();
@@ -52,7 +73,11 @@ impl Checker<'_> {
             self.compose(composed, file);
         }
         if let Some(manifest) = manifest {
-            self.manifest(manifest, file);
+            let before = self.low.problems.errors();
+            if let Some(found) = read.get(&key(manifest.mark)) {
+                self.low.objects(found);
+            }
+            self.incomplete.workloads |= self.low.problems.errors() > before;
         }
         if let Some(deployment) = deployment {
             self.deployment(&deployment.value, deployment.mark);
@@ -79,14 +104,15 @@ impl Checker<'_> {
     /// Lowers a file of Kubernetes objects that is named in `file`.
     pub(super) fn manifest(&mut self, manifest: &At<String>, file: &str) -> Lowered {
         let before = self.low.problems.errors();
-        let lowered = self.try_manifest(manifest, file);
+        let lowered = self.read_manifest(manifest, file).map(|found| self.low.documents(&found));
         if self.low.problems.errors() > before {
             self.incomplete.workloads = true;
         }
         lowered.unwrap_or_default()
     }
 
-    fn try_manifest(&mut self, manifest: &At<String>, file: &str) -> Option<Lowered> {
+    /// The documents of a file of Kubernetes objects.
+    fn read_manifest(&mut self, manifest: &At<String>, file: &str) -> Option<Vec<Node>> {
         let path = relative(file, &manifest.value);
         if let Err(error) = self.files.read(&path) {
             unreadable(self.low.problems, manifest, &error);
@@ -97,7 +123,7 @@ impl Checker<'_> {
             misplaced_compose(document.mark, self.low.problems);
             return None;
         }
-        Some(self.low.documents(&found))
+        Some(found)
     }
 
     fn deployment(&mut self, raw: &DeploymentRaw, mark: Mark) {
@@ -174,10 +200,10 @@ impl Checker<'_> {
         }
         let requests = Resources::new(cpu.unwrap_or_default(), memory.unwrap_or_default());
         let image = image_name(&raw.image.value);
+        let name = self.low.catalog.names.intern("main");
+        let id = self.low.catalog.image(&image, DEFAULT_IMAGE_SIZE);
         let container = Container {
-            name: self.low.catalog.names.intern("main"),
             pull: pull_policy(None, &image),
-            image: self.low.catalog.image(&image, DEFAULT_IMAGE_SIZE),
             requests: requests.clone(),
             cpu_limit,
             memory_limit,
@@ -185,8 +211,7 @@ impl Checker<'_> {
                 .into_iter()
                 .filter_map(|(role, raw)| raw.as_ref().map(|raw| probe(role, raw)))
                 .collect(),
-            pre_stop: None,
-            sidecar: false,
+            ..Container::new(name, id, Resources::default())
         };
         let own = [("app", &*raw.name.value)];
         let labels = raw.labels.0.iter().map(|(key, value)| (&*key.value, &**value)).chain(own);

@@ -89,16 +89,14 @@ impl Reader<'_, '_> {
         let image = image_name(&self.image(key, node)?);
         let requests = Resources::new(share.cpu.unwrap_or_default(), share.memory.unwrap_or_default());
         let catalog = &mut self.low.catalog;
+        let (name, id) = (catalog.names.intern(&key.text), catalog.image(&image, DEFAULT_IMAGE_SIZE));
         let container = Container {
-            name: catalog.names.intern(&key.text),
-            image: catalog.image(&image, DEFAULT_IMAGE_SIZE),
             pull,
             requests: requests.clone(),
             cpu_limit: share.cpu_limit,
             memory_limit: share.memory_limit,
             probes,
-            pre_stop: None,
-            sidecar: false,
+            ..Container::new(name, id, Resources::default())
         };
         let namespace = catalog.names.intern("default");
         let template = PodTemplate {

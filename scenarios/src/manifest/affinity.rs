@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use shakedown_engine::ids::Symbol;
-use shakedown_engine::labels::{Op, Requirement, Selector};
+use shakedown_engine::labels::{Labels, Op, Requirement, Selector};
 use shakedown_engine::model::{
     Affinity, NodeTerm, PodTerm, SpreadConstraint, TaintEffect, Toleration, Weighted, WhenUnsatisfiable,
 };
@@ -31,6 +31,41 @@ pub(super) fn selector(from: &LabelSelector, lowering: &mut Lowering<'_>, node: 
         all.push(requirement((&one.key, &one.operator, one.values.as_deref()), lowering, node)?);
     }
     Some(Selector { all })
+}
+
+/// True for a selector without a condition.
+pub(super) fn is_empty(from: &LabelSelector) -> bool {
+    from.match_labels.iter().flatten().next().is_none() && from.match_expressions.iter().flatten().next().is_none()
+}
+
+/// True when a rule of a pod refers to the pod's own label `key`.
+pub(super) fn asks_for(spec: &core::PodSpec, key: &str) -> bool {
+    let has = |keys: &Option<Vec<String>>| keys.iter().flatten().any(|own| own == key);
+    let rules = spec.affinity.clone().unwrap_or_default();
+    let (near, far) = (rules.pod_affinity.unwrap_or_default(), rules.pod_anti_affinity.unwrap_or_default());
+    let required = [
+        near.required_during_scheduling_ignored_during_execution,
+        far.required_during_scheduling_ignored_during_execution,
+    ];
+    let preferred = [
+        near.preferred_during_scheduling_ignored_during_execution,
+        far.preferred_during_scheduling_ignored_during_execution,
+    ];
+    let preferred = preferred.into_iter().flatten().flatten().map(|one| one.pod_affinity_term);
+    let mut terms = required.into_iter().flatten().flatten().chain(preferred);
+    terms.any(|term| has(&term.match_label_keys) || has(&term.mismatch_label_keys))
+        || spec.topology_spread_constraints.iter().flatten().any(|one| has(&one.match_label_keys))
+}
+
+/// Narrows a selector by the pod's own values of labels; labels that the pod does not have are passed over.
+/// Source: kubernetes/kubernetes:pkg/registry/core/pod/strategy.go, `applyMatchLabelKeysAndMismatchLabelKeys`.
+fn narrow(selector: &mut Selector, own: &Labels, (keys, unlike): (&[String], bool), lowering: &mut Lowering<'_>) {
+    for key in keys {
+        let key = lowering.catalog.names.intern(key);
+        let Some(value) = own.get(key) else { continue };
+        let op = if unlike { Op::NotIn(vec![value]) } else { Op::In(vec![value]) };
+        selector.all.push(Requirement { key, op });
+    }
 }
 
 fn optional(from: Option<&LabelSelector>, lowering: &mut Lowering<'_>, node: &Node) -> Option<Selector> {
@@ -75,7 +110,7 @@ fn requirement(
 /// All affinity of a pod.
 pub(super) fn affinity(
     from: &core::Affinity,
-    namespace: Symbol,
+    own: (Symbol, &Labels),
     lowering: &mut Lowering<'_>,
     node: &Node,
 ) -> Option<Affinity> {
@@ -95,12 +130,12 @@ pub(super) fn affinity(
     let near = from.pod_affinity.clone().unwrap_or_default();
     let far = from.pod_anti_affinity.clone().unwrap_or_default();
     let required = |terms: Option<Vec<core::PodAffinityTerm>>, lowering: &mut Lowering<'_>| {
-        terms.iter().flatten().map(|term| pod_term(term, namespace, lowering, node)).collect::<Option<Vec<_>>>()
+        terms.iter().flatten().map(|term| pod_term(term, own, lowering, node)).collect::<Option<Vec<_>>>()
     };
     let preferred = |terms: Option<Vec<core::WeightedPodAffinityTerm>>, lowering: &mut Lowering<'_>| {
         let weighted = |one: &core::WeightedPodAffinityTerm, lowering: &mut Lowering<'_>| {
             weight(one.weight, lowering, node)?;
-            let item = pod_term(&one.pod_affinity_term, namespace, lowering, node)?;
+            let item = pod_term(&one.pod_affinity_term, own, lowering, node)?;
             Some(Weighted { weight: one.weight, item })
         };
         terms.iter().flatten().map(|one| weighted(one, lowering)).collect::<Option<Vec<_>>>()
@@ -127,7 +162,7 @@ fn weight(weight: i32, lowering: &mut Lowering<'_>, node: &Node) -> Option<()> {
     Some(())
 }
 
-fn node_term(from: &core::NodeSelectorTerm, lowering: &mut Lowering<'_>, node: &Node) -> Option<NodeTerm> {
+pub(super) fn node_term(from: &core::NodeSelectorTerm, lowering: &mut Lowering<'_>, node: &Node) -> Option<NodeTerm> {
     let mut term = NodeTerm::default();
     for one in from.match_expressions.iter().flatten() {
         term.labels.all.push(requirement((&one.key, &one.operator, one.values.as_deref()), lowering, node)?);
@@ -159,7 +194,7 @@ fn node_term(from: &core::NodeSelectorTerm, lowering: &mut Lowering<'_>, node: &
 
 fn pod_term(
     from: &core::PodAffinityTerm,
-    namespace: Symbol,
+    (namespace, own): (Symbol, &Labels),
     lowering: &mut Lowering<'_>,
     node: &Node,
 ) -> Option<PodTerm> {
@@ -169,24 +204,30 @@ fn pod_term(
             .expected("expected a label of nodes, such as `kubernetes.io/hostname`");
         return None;
     }
-    if from.match_label_keys.is_some() || from.mismatch_label_keys.is_some() {
-        let why = "terms are not narrowed by the pod's own label values";
-        lowering.unmodelled.field("affinity.matchLabelKeys", why, mark);
-    }
-    let all_namespaces = match &from.namespace_selector {
-        Some(all) if *all == LabelSelector::default() => true,
-        Some(_) => {
-            let why = "namespaces have no labels here; the pod's own namespace is taken";
-            lowering.unmodelled.field("affinity.namespaceSelector", why, mark);
-            false
-        }
-        None => false,
-    };
-    let listed: Vec<Symbol> =
+    let mut selector = optional(from.label_selector.as_ref(), lowering, node)?;
+    narrow(&mut selector, own, (from.match_label_keys.as_deref().unwrap_or_default(), false), lowering);
+    narrow(&mut selector, own, (from.mismatch_label_keys.as_deref().unwrap_or_default(), true), lowering);
+    let mut namespaces: Vec<Symbol> =
         from.namespaces.iter().flatten().map(|name| lowering.catalog.names.intern(name)).collect();
+    let mut all_namespaces = false;
+    match &from.namespace_selector {
+        None if namespaces.is_empty() => namespaces.push(namespace),
+        None => {}
+        Some(chosen) => match lowering.namespaces_of(chosen, node)? {
+            None => all_namespaces = true,
+            Some(more) => namespaces.extend(more),
+        },
+    }
+    if namespaces.is_empty() && !all_namespaces {
+        // No namespace has these labels, so the term is about no pod.
+        selector = nothing(lowering);
+        namespaces.push(namespace);
+    }
+    namespaces.sort_unstable();
+    namespaces.dedup();
     Some(PodTerm {
-        selector: optional(from.label_selector.as_ref(), lowering, node)?,
-        namespaces: if listed.is_empty() && !all_namespaces { vec![namespace] } else { listed },
+        selector,
+        namespaces,
         all_namespaces,
         topology_key: lowering.catalog.names.intern(&from.topology_key),
     })
@@ -195,14 +236,10 @@ fn pod_term(
 /// An explicit spread constraint.
 pub(super) fn spread(
     from: &core::TopologySpreadConstraint,
+    own: &Labels,
     lowering: &mut Lowering<'_>,
     node: &Node,
 ) -> Option<SpreadConstraint> {
-    if from.match_label_keys.is_some() {
-        let why = "all revisions are counted together";
-        let mark = place(node, &["spec", "topologySpreadConstraints"]);
-        lowering.unmodelled.field("topologySpreadConstraints.matchLabelKeys", why, mark);
-    }
     let fields = ["spec", "topologySpreadConstraints"];
     let wrong = match from.when_unsatisfiable.as_str() {
         "DoNotSchedule" | "ScheduleAnyway" if from.max_skew < 1 => Some(format!("a `maxSkew` of {}", from.max_skew)),
@@ -215,6 +252,8 @@ pub(super) fn spread(
             .expected("expected `maxSkew` from 1, a `topologyKey`, and `DoNotSchedule` or `ScheduleAnyway`");
         return None;
     }
+    let mut selector = optional(from.label_selector.as_ref(), lowering, node)?;
+    narrow(&mut selector, own, (from.match_label_keys.as_deref().unwrap_or_default(), false), lowering);
     Some(SpreadConstraint {
         max_skew: from.max_skew,
         topology_key: lowering.catalog.names.intern(&from.topology_key),
@@ -223,7 +262,7 @@ pub(super) fn spread(
         } else {
             WhenUnsatisfiable::DoNotSchedule
         },
-        selector: optional(from.label_selector.as_ref(), lowering, node)?,
+        selector,
         min_domains: from.min_domains.and_then(|n| u32::try_from(n).ok()),
         honor_affinity: from.node_affinity_policy.as_deref() != Some("Ignore"),
         honor_taints: from.node_taints_policy.as_deref() == Some("Honor"),

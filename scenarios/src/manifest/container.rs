@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use shakedown_engine::model::{Bytes, Container, MilliCpu, Probe, ProbeKind, ProbeRole, PullPolicy, Resources};
+use shakedown_engine::model::{Bytes, Container, MilliCpu, PullPolicy, Resources};
 use shakedown_engine::time::Span;
 
+use super::invalid::At;
 use super::{DEFAULT_IMAGE_SIZE, Lowering, place};
 use crate::problem::Mark;
 use crate::text::{IMAGE, MAX_BYTES, MAX_MILLI_CPU, Node, Scale, is_image, parse_quantity};
@@ -25,7 +26,8 @@ const SCORE_MEMORY: Bytes = Bytes(200 << 20);
 
 impl Lowering<'_> {
     /// Lowers a container written at `node`.
-    pub(super) fn container(&mut self, from: &core::Container, node: &Node) -> Option<Lowered> {
+    pub(super) fn container(&mut self, from: &core::Container, at: At<'_>) -> Option<Lowered> {
+        let node = at.node;
         let Some(image) = from.image.as_deref().filter(|image| !image.is_empty()) else {
             self.problems
                 .error("E0505", node.mark, format!("the container `{}` has no image", from.name))
@@ -65,22 +67,24 @@ impl Lowering<'_> {
             score.memory = SCORE_MEMORY;
         }
         self.hooks(from, node);
-        let probes = [
-            (ProbeRole::Startup, &from.startup_probe),
-            (ProbeRole::Liveness, &from.liveness_probe),
-            (ProbeRole::Readiness, &from.readiness_probe),
-        ];
+        if let Some(policy) = from.image_pull_policy.as_deref().filter(|policy| !policy.is_empty()) {
+            self.word(at, "imagePullPolicy", policy, &["Always", "IfNotPresent", "Never"])?;
+        }
+        let probes = self.probes(from, at);
+        if self.problems.errors() > wrong_before {
+            return None;
+        }
         let image = image_name(image);
+        let (name, id) = (self.catalog.names.intern(&from.name), self.catalog.image(&image, DEFAULT_IMAGE_SIZE));
         let container = Container {
-            name: self.catalog.names.intern(&from.name),
             pull: pull_policy(from.image_pull_policy.as_deref(), &image),
-            image: self.catalog.image(&image, DEFAULT_IMAGE_SIZE),
             requests: lowered,
             cpu_limit: limits.contains_key("cpu").then_some(ceiling.cpu),
             memory_limit: limits.contains_key("memory").then_some(ceiling.memory),
-            probes: probes.into_iter().filter_map(|(role, from)| from.as_ref().and_then(|p| probe(role, p))).collect(),
+            probes,
             pre_stop: from.lifecycle.as_ref().and_then(|cycle| cycle.pre_stop.as_ref()).and_then(pre_stop),
             sidecar: from.restart_policy.as_deref() == Some("Always"),
+            ..Container::new(name, id, Resources::default())
         };
         Some(Lowered { container, score })
     }
@@ -137,15 +141,12 @@ impl Lowering<'_> {
         }
     }
 
+    /// A hook that is a command of unknown length takes no time.
     fn hooks(&mut self, from: &core::Container, node: &Node) {
-        let Some(lifecycle) = &from.lifecycle else { return };
-        let mark = place(node, &["lifecycle"]);
-        if lifecycle.post_start.is_some() {
-            self.unmodelled.field("containers.lifecycle.postStart", "hooks after the start take no time here", mark);
-        }
-        if lifecycle.pre_stop.as_ref().is_some_and(|hook| pre_stop(hook).is_none()) {
+        let Some(hook) = from.lifecycle.as_ref().and_then(|cycle| cycle.pre_stop.as_ref()) else { return };
+        if hook.exec.is_some() && pre_stop(hook).is_none() {
             let why = "how long this command takes is not known; it is taken as no time";
-            self.unmodelled.field("containers.lifecycle.preStop", why, mark);
+            self.unmodelled.field("containers.lifecycle.preStop", why, place(node, &["lifecycle"]));
         }
     }
 }
@@ -169,31 +170,6 @@ pub(crate) fn pull_policy(declared: Option<&str>, image: &str) -> PullPolicy {
         _ if image.ends_with(":latest") && !image.contains('@') => PullPolicy::Always,
         _ => PullPolicy::IfNotPresent,
     }
-}
-
-/// Defaults: kubernetes/kubernetes:pkg/apis/core/v1/defaults.go.
-fn probe(role: ProbeRole, from: &core::Probe) -> Option<Probe> {
-    let kind = if from.http_get.is_some() {
-        ProbeKind::Http
-    } else if from.tcp_socket.is_some() {
-        ProbeKind::Tcp
-    } else if from.grpc.is_some() {
-        ProbeKind::Grpc
-    } else {
-        from.exec.as_ref().map(|_| ProbeKind::Exec)?
-    };
-    let or = |value: Option<i32>, default: u32| {
-        value.and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0).unwrap_or(default)
-    };
-    Some(Probe {
-        role,
-        kind,
-        initial_delay: Span::from_secs(u64::from(or(from.initial_delay_seconds, 0))),
-        period: Span::from_secs(u64::from(or(from.period_seconds, 10))),
-        timeout: Span::from_secs(u64::from(or(from.timeout_seconds, 1))),
-        success_threshold: or(from.success_threshold, 1),
-        failure_threshold: or(from.failure_threshold, 3),
-    })
 }
 
 /// How long a hook takes, when it only sleeps.

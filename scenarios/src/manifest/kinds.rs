@@ -3,6 +3,7 @@
 /// Kinds whose absence changes nothing that is simulated.
 pub(super) const NOT_NEEDED: &[&str] = &[
     "APIService",
+    "CSIDriver",
     "ClusterRole",
     "ClusterRoleBinding",
     "ConfigMap",
@@ -11,37 +12,34 @@ pub(super) const NOT_NEEDED: &[&str] = &[
     "Endpoints",
     "EndpointSlice",
     "Event",
-    "Ingress",
     "IngressClass",
     "Lease",
-    "Namespace",
     "PodMonitor",
+    "PodTemplate",
     "Role",
     "RoleBinding",
     "Secret",
     "ServiceAccount",
     "ServiceMonitor",
+    "VolumeAttributesClass",
+    "Workload",
 ];
 
 /// Kinds that would change what happens, and what is missing without them.
-pub(super) const MATTERS: &[(&str, &str)] = &[
-    ("CronJob", "jobs are not modelled yet: their pods are missing from the load"),
-    ("DaemonSet", "one pod on each node is not modelled yet: its requests are missing on every node"),
-    ("HorizontalPodAutoscaler", "autoscaling is not modelled yet: replicas stay as declared"),
-    ("Job", "jobs are not modelled yet: their pods are missing from the load"),
-    ("LimitRange", "default requests and limits by namespace are not modelled yet"),
-    ("MutatingWebhookConfiguration", "webhooks are not modelled: objects are taken as they are written"),
-    ("NetworkPolicy", "network policies are not modelled: all pods reach each other"),
-    ("Node", "nodes come from the scenario's `cluster`, not from manifests"),
-    ("PersistentVolume", "volumes are not modelled yet: pods move freely between nodes"),
-    ("PersistentVolumeClaim", "volumes are not modelled yet: pods move freely between nodes"),
-    ("PodDisruptionBudget", "disruption budgets are not modelled yet: drains do not wait"),
-    ("ResourceQuota", "quotas are not modelled yet: creation is never refused"),
-    ("RuntimeClass", "runtime classes are not modelled: their overhead is missing"),
-    ("StatefulSet", "stateful sets are not modelled yet: their pods are missing from the load"),
-    ("StorageClass", "volumes are not modelled yet: pods move freely between nodes"),
-    ("ValidatingWebhookConfiguration", "webhooks are not modelled: objects are taken as they are written"),
-    ("VerticalPodAutoscaler", "autoscaling is not modelled yet: requests stay as declared"),
+const MATTERS: &[(&str, &str)] = &[
+    ("CSIStorageCapacity", "provisioners never run out of space here"),
+    ("CompositePodGroup", "groups of groups are not modelled: each group is placed for itself"),
+    ("DeviceClass", "devices are not modelled: pods are placed without them"),
+    ("Eviction", "an eviction is an entry of the timeline, not an object"),
+    ("FlowSchema", "priorities of requests are those of the profile"),
+    ("MutatingAdmissionPolicy", "expressions are not evaluated: objects are taken as they are written"),
+    ("PriorityLevelConfiguration", "priorities of requests are those of the profile"),
+    ("ResourceClaim", "devices are not modelled: pods are placed without them"),
+    ("ResourceClaimTemplate", "devices are not modelled: pods are placed without them"),
+    ("ResourceSlice", "devices are not modelled: pods are placed without them"),
+    ("ValidatingAdmissionPolicy", "expressions are not evaluated: objects are taken as they are written"),
+    ("VerticalPodAutoscaler", "requests stay as declared"),
+    ("VolumeAttachment", "volumes are attached as pods need them, not from the start"),
 ];
 
 /// Why a kind matters, if it does.

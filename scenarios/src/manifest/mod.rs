@@ -1,22 +1,48 @@
 //! Kubernetes manifests, used as they are: objects into the catalog.
 //!
-//! Objects are read with the types of the Kubernetes API, so what kubectl takes is taken here. What a simulation does
-//! not need is named once; what would matter but is not modelled is named once with the reason. Start at [`Lowering`].
+//! Objects are read with the types of the Kubernetes API, so what kubectl takes is taken here. Each field is in a table
+//! that says whether it has an effect ([`fields`]); what would matter but is not modelled is named once with the reason.
+//! Three passes, because objects may stand in any order and in any file: what pods are made under ([`context`]), the pods
+//! and services, and what only refers to them ([`finish`]). Start at [`Lowering`].
 
+mod admission;
 mod affinity;
+mod autoscaler;
+mod budget;
+mod claims;
 mod container;
+mod context;
+mod controlled;
+mod cron;
+mod daemon;
 mod de;
+mod fields;
+mod finish;
+mod group;
+mod ingress;
+mod invalid;
+mod job;
 mod kinds;
+mod limits;
+mod namespaces;
+mod network_policy;
+mod node;
 mod object;
 mod pod;
+mod probes;
+mod quota;
 mod service;
+mod stateful;
 mod unmodelled;
+mod volumes;
+mod webhook;
 
 use std::collections::BTreeMap;
 
 pub(crate) use affinity::effect;
 pub(crate) use container::{image_name, pull_policy};
 pub(crate) use object::Lowered;
+pub(crate) use pod::restamp;
 use shakedown_engine::ids::WorkloadId;
 use shakedown_engine::model::{Amount, Bytes, Catalog};
 pub(crate) use unmodelled::Unmodelled;
@@ -32,12 +58,14 @@ pub(crate) struct Lowering<'a> {
     pub(crate) catalog: &'a mut Catalog,
     pub(crate) problems: &'a mut Problems,
     pub(crate) unmodelled: Unmodelled,
-    /// Values of priority classes.
-    priorities: BTreeMap<String, i32>,
-    /// Priority of pods that name no class.
-    default_priority: i32,
+    /// What pods are made under.
+    context: context::Context,
     /// Objects so far: kind, namespace, name.
     seen: BTreeMap<(String, String, String), Mark>,
+    /// Objects that refer to others, for the last pass.
+    deferred: Vec<Node>,
+    /// Claims that stateful workloads make for each ordinal.
+    claim_templates: Vec<(WorkloadId, Vec<claims::ClaimTemplate>)>,
     /// Where each workload was declared.
     pub(crate) declared: BTreeMap<WorkloadId, Mark>,
 }
@@ -58,16 +86,14 @@ impl<'a> Lowering<'a> {
 
     /// Nothing lowered yet.
     pub(crate) fn new(catalog: &'a mut Catalog, problems: &'a mut Problems) -> Self {
-        // Source: kubernetes/kubernetes:pkg/apis/scheduling/types.go.
-        let system = [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
-        let priorities = system.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self {
             catalog,
             problems,
             unmodelled: Unmodelled::default(),
-            priorities,
-            default_priority: 0,
+            context: context::Context::new(),
             seen: BTreeMap::new(),
+            deferred: Vec::new(),
+            claim_templates: Vec::new(),
             declared: BTreeMap::new(),
         }
     }

@@ -4,12 +4,21 @@ use std::collections::BTreeMap;
 
 use crate::problem::{Mark, Problems};
 
+/// A field without effect.
+struct Field {
+    mark: Mark,
+    times: u32,
+    /// Where it was found first: `Deployment.spec.template.spec.dnsPolicy`.
+    path: String,
+    why: String,
+}
+
 /// Findings by what was found.
 #[derive(Default)]
 pub(crate) struct Unmodelled {
     not_needed: BTreeMap<String, (Mark, u32)>,
     kinds: BTreeMap<String, (Mark, u32, String)>,
-    fields: BTreeMap<String, (Mark, u32, String)>,
+    fields: BTreeMap<String, Field>,
     unknown: BTreeMap<String, (Mark, u32)>,
 }
 
@@ -26,7 +35,17 @@ impl Unmodelled {
 
     /// A field that would matter.
     pub(crate) fn field(&mut self, path: &str, why: &str, mark: Mark) {
-        self.fields.entry(path.to_owned()).or_insert_with(|| (mark, 0, why.to_owned())).1 += 1;
+        self.found(path.to_owned(), path, why, mark);
+    }
+
+    /// A field of a type of the API that would matter: named once, wherever objects of the type stand.
+    pub(super) fn field_of(&mut self, (name, field): (&str, &str), path: &str, why: &str, mark: Mark) {
+        self.found(format!("{name}.{field}"), path, why, mark);
+    }
+
+    fn found(&mut self, key: String, path: &str, why: &str, mark: Mark) {
+        let fresh = || Field { mark, times: 0, path: path.to_owned(), why: why.to_owned() };
+        self.fields.entry(key).or_insert_with(fresh).times += 1;
     }
 
     /// A field that the Kubernetes API does not have.
@@ -48,7 +67,7 @@ impl Unmodelled {
         for (kind, (mark, times, why)) in self.kinds {
             problems.warn("W0601", mark, format!("{kind} is ignored{}: {why}", often(times)));
         }
-        for (path, (mark, times, why)) in self.fields {
+        for Field { mark, times, path, why } in self.fields.into_values() {
             problems.warn("W0603", mark, format!("`{path}` is ignored{}: {why}", often(times)));
         }
         for (path, (mark, times)) in self.unknown {

@@ -88,6 +88,8 @@ shape! {
         to_outside: Option<Dur>,
         /// Each trip takes up to this much longer.
         jitter: Option<Dur>,
+        /// It enforces network policies, as most networks do. Default: true.
+        policies: Option<bool>,
     }
 }
 

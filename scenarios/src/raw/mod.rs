@@ -16,5 +16,7 @@ pub(crate) use expect::{ExpectRaw, Scalar};
 pub(crate) use scenario::{FragmentRaw, ScenarioRaw};
 pub(crate) use select::{Names, NodesRaw, Pick, SelectorRaw, SideRaw, SideWord};
 pub(crate) use timeline::{ApplyRaw, DeployRaw, EntryRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
-pub(crate) use words::{Class, Death, DefectRaw};
-pub(crate) use workload::{ClientsRaw, DeploymentRaw, ImageRaw, ProbeRaw, ServiceRaw, TrafficRaw, WorkloadRaw};
+pub(crate) use words::{Class, Death, DefectRaw, FailsRaw};
+pub(crate) use workload::{
+    ClientsRaw, DeploymentRaw, ImageRaw, ProbeRaw, ResolveRaw, ServiceRaw, TrafficRaw, ViaRaw, WorkloadRaw,
+};

@@ -119,3 +119,69 @@ impl JsonSchema for DefectRaw {
         ] })
     }
 }
+
+/// How containers that end by themselves fail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailsRaw {
+    /// How many of a thousand.
+    pub(crate) share: u32,
+    /// With which exit code.
+    pub(crate) code: i32,
+    /// After how long; `None`: when they would have ended well.
+    pub(crate) after: Option<Span>,
+}
+
+impl Decode for FailsRaw {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let expected = "a share such as `30%`, or `{ share: 30%, code: 42, after: 5s }`";
+        let Value::Map(entries) = &node.value else {
+            return Permille::decode(node, problems).map(|share| Self { share: share.0, code: 1, after: None });
+        };
+        let mut fails = Self { share: 1_000, code: 1, after: None };
+        for (key, value) in entries {
+            match key.text.as_str() {
+                "share" => fails.share = Permille::decode(value, problems)?.0,
+                "code" => fails.code = code(value, problems)?,
+                "after" => fails.after = Some(Dur::decode(value, problems)?.0),
+                other => {
+                    problems
+                        .error("E0201", key.mark, format!("`{other}` is not a key of `fails`"))
+                        .expected(format!("expected {expected}"))
+                        .suggest(other, ["share", "code", "after"]);
+                    return None;
+                }
+            }
+        }
+        Some(fails)
+    }
+}
+
+/// An exit code of a failure: 1 to 255.
+fn code(node: &Node, problems: &mut Problems) -> Option<i32> {
+    let code = u32::decode(node, problems)?;
+    if (1..=255).contains(&code) {
+        return i32::try_from(code).ok();
+    }
+    problems
+        .error("E0204", node.mark, format!("{code} is not the exit code of a failure"))
+        .expected("expected a number from 1 to 255");
+    None
+}
+
+impl JsonSchema for FailsRaw {
+    fn schema_name() -> Cow<'static, str> {
+        "Fails".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let duration = generator.subschema_for::<Dur>();
+        let share = generator.subschema_for::<Permille>();
+        json_schema!({ "anyOf": [
+            share,
+            { "type": "object", "properties": {
+                "share": share,
+                "code": { "type": "integer", "minimum": 1, "maximum": 255 },
+                "after": duration
+            }, "additionalProperties": false },
+        ] })
+    }
+}

@@ -1,6 +1,9 @@
 //! What runs, who asks for it, and how images behave.
 
-use super::{DefectRaw, NodesRaw};
+use shakedown_engine::time::Span;
+
+use super::words::words;
+use super::{DefectRaw, FailsRaw, NodesRaw};
 use crate::problem::Problems;
 use crate::text::{At, Cores, Decode, Dur, Named, Node, Ppm, Rate, Size, Value, shape, wrong_type};
 
@@ -111,18 +114,36 @@ shape! {
         defect: Option<DefectRaw>,
         /// It ends by itself after this. Default for init containers: 1s.
         runs_for: Option<Dur>,
+        /// Of the runs that end by themselves, this share fails: `30%`, `{ share: 30%, code: 42, after: 5s }`.
+        fails: Option<FailsRaw>,
     }
 }
 
 shape! {
     /// Users who ask a service for something.
     TrafficRaw, "an entry of `traffic`", "E0201", {
-        /// Which service.
-        to: At<String>,
+        /// Which service. Not needed with `host` or `path`.
+        to: Option<At<String>>,
         /// How often: `200/s`.
         rate: At<Rate>,
         /// Where the clients are: `outside` (default), `{ nodes: all }`, `{ workload: name }`.
         from: Option<At<ClientsRaw>>,
+        /// What stands between clients and pods. Default: what the service is.
+        via: Option<At<ViaRaw>>,
+        /// The host that is asked for: an ingress says which service answers.
+        host: Option<At<String>>,
+        /// The path that is asked for, with `host` or alone. Default: `/`.
+        path: Option<At<String>>,
+        /// Clients stay with an endpoint until the connection breaks. Default: false.
+        keep_alive: Option<bool>,
+        /// How clients ask the cluster's DNS: `never`, `each` attempt, or the time for which they keep an answer.
+        resolve: Option<At<ResolveRaw>>,
+        /// Lookups before an attempt with `resolve: each`. Default: 2, an address of each family.
+        lookups: Option<At<u32>>,
+        /// Port of the pods, for network policies. Default: any.
+        port: Option<At<u32>>,
+        /// How a load balancer checks its targets: `{ interval: 10s, threshold: 3 }`.
+        health_check: Option<HealthCheckRaw>,
         /// An attempt is given up after this. Default: 5s.
         timeout: Option<At<Dur>>,
         /// Further attempts after a failed one. Default: 0.
@@ -135,6 +156,64 @@ shape! {
         start: Option<At<Dur>>,
         /// Last request. Default: the end of the run.
         end: Option<At<Dur>>,
+    }
+}
+
+shape! {
+    /// How a load balancer checks its targets.
+    HealthCheckRaw, "a health check", "E0201", {
+        /// Time between two checks. Default: 10s.
+        interval: Option<Dur>,
+        /// So many equal results in a row count. Default: 3.
+        threshold: Option<u32>,
+    }
+}
+
+words! {
+    /// What stands between clients and pods.
+    ViaRaw, "a way to a service", {
+        Service = "service",
+        Headless = "headless",
+        Ingress = "ingress",
+        LoadBalancer = "load-balancer",
+        NodePort = "node-port",
+    }
+}
+
+/// How clients ask the cluster's DNS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ResolveRaw {
+    /// Not at all.
+    Never,
+    /// Before each attempt.
+    Each,
+    /// Once in so long.
+    Kept(Span),
+}
+
+impl Decode for ResolveRaw {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        match node.scalar() {
+            Some("never") => Some(Self::Never),
+            Some("each") => Some(Self::Each),
+            Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
+                Dur::decode(node, problems).map(|kept| Self::Kept(kept.0))
+            }
+            _ => {
+                wrong_type(node, "`never`, `each`, or a duration such as `30s`", problems);
+                None
+            }
+        }
+    }
+}
+
+impl schemars::JsonSchema for ResolveRaw {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Resolve".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let kept = generator.subschema_for::<Dur>();
+        schemars::json_schema!({ "anyOf": [{ "enum": ["never", "each"] }, kept] })
     }
 }
 

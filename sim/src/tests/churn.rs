@@ -58,6 +58,9 @@ fn publish(rig: &mut Rig, draws: &mut Stream, version: u32) {
         lag: Span::from_millis(draws.below(200)),
         proxy_sync: Span::from_secs(1),
         dns_ttl: Span::from_secs(30),
+        draining: Arc::from([]),
+        hints: None,
+        ingress_sync: Span::ZERO,
     }));
 }
 

@@ -5,13 +5,14 @@ mod cpu;
 mod heartbeats;
 mod hosts;
 mod pulls;
+mod reach;
 mod users;
 
 use std::sync::Arc;
 
 use shakedown_chaos::experiment::Experiment;
 use shakedown_chaos::fault::{CpuClass, CpuLoad, Effect, Group, NetworkRule};
-use shakedown_chaos::load::{Clients, Traffic};
+use shakedown_chaos::load::{Clients, Reach, Traffic};
 use shakedown_chaos::setting::{Behaviour, HostModel, NetworkModel, Setting};
 use shakedown_chaos::target::FaultTarget;
 use shakedown_engine::fact::{FactId, FactKind, FactLog, TrafficSlice};
@@ -104,6 +105,7 @@ impl Setup {
             to: ServiceId(0),
             rate_per_1000s: rate * 1000,
             from,
+            reach: Reach::default(),
             timeout: Span::from_secs(1),
             retries: 0,
             slow_after: None,
@@ -209,6 +211,9 @@ impl Rig {
             lag: Span::ZERO,
             proxy_sync: Span::ZERO,
             dns_ttl: Span::ZERO,
+            draining: Arc::from([]),
+            hints: None,
+            ingress_sync: Span::ZERO,
         }));
     }
 

@@ -210,26 +210,33 @@ fn no_request_is_lost_in_counting() {
 }
 
 #[test]
-fn the_last_client_sees_a_version_within_lag_and_one_sync() {
+fn proxies_act_on_a_change_at_once_but_not_twice_within_their_smallest_period() {
     let mut rig = Setup::new(40).users(1, Clients::Outside).start();
-    rig.run_ms(10_000);
+    for (at, version) in [(10_000, 1), (10_300, 2), (10_400, 3), (12_500, 4)] {
+        rig.run_ms(at);
+        announce(&mut rig, version);
+    }
+    rig.run_ms(60_000);
+    let seen = |f: &shakedown_engine::fact::Fact| match f.kind {
+        FactKind::EndpointsSeen { version, .. } => Some((f.at.since(Time::ZERO).as_millis(), version)),
+        _ => None,
+    };
+    let seen: Vec<(u64, u32)> = rig.facts.facts().iter().filter_map(seen).collect();
+    assert_eq!(seen, [(10_100, 1), (11_100, 2), (11_100, 3), (12_600, 4)]);
+}
+
+fn announce(rig: &mut Rig, version: u32) {
     rig.order(OrderKind::Publish(Publication {
         service: ServiceId(0),
-        version: 1,
+        version,
         endpoints: Arc::from([]),
         lag: Span::from_millis(100),
         proxy_sync: Span::from_secs(1),
         dns_ttl: Span::from_secs(30),
+        draining: Arc::from([]),
+        hints: None,
+        ingress_sync: Span::ZERO,
     }));
-    rig.run_ms(60_000);
-    let seen: Vec<u64> = rig
-        .facts
-        .facts()
-        .iter()
-        .filter(|f| matches!(f.kind, FactKind::EndpointsSeen { version: 1, .. }))
-        .map(|f| f.at.since(Time::ZERO).as_millis())
-        .collect();
-    assert!(matches!(seen[..], [at] if (10_900..=11_100).contains(&at)), "{seen:?}");
 }
 
 #[test]
@@ -260,6 +267,9 @@ fn synced() -> Rig {
         lag: Span::from_millis(100),
         proxy_sync: Span::from_secs(1),
         dns_ttl: Span::from_secs(30),
+        draining: Arc::from([]),
+        hints: None,
+        ingress_sync: Span::ZERO,
     }));
     rig.run_ms(10_000);
     rig

@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use shakedown_chaos::load::Traffic;
 use shakedown_engine::ids::{NodeId, PodId, TrafficId, ZoneId};
 use shakedown_engine::time::Span;
 
 use super::endpoint::Endpoint;
 use super::outcome::Attempt;
+use super::scope::{Shelf, View, ViewKey};
 use crate::network::Side;
-use crate::proxy::View;
 use crate::world::SimWorld;
 
 /// A place from which links look the same.
@@ -28,7 +27,7 @@ pub(crate) struct Stand {
 /// Clients that see the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientGroup {
-    pub(crate) version: u32,
+    pub(crate) view: ViewKey,
     /// Position in `Audience::stands`.
     pub(crate) stand: usize,
     /// Their node, when faults hit its side's links among themselves and so tell it from the others of its side.
@@ -39,8 +38,10 @@ pub(crate) struct ClientGroup {
 /// One view and its sums.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    pub(crate) version: u32,
+    pub(crate) key: ViewKey,
     pub(crate) endpoints: Arc<[PodId]>,
+    /// Without endpoints, what is sent gets lost instead of being refused.
+    pub(crate) dropped: bool,
     /// Endpoints that have ever been on a host.
     pub(crate) known: u64,
     /// One attempt at each endpoint, for each stand.
@@ -59,23 +60,25 @@ pub(crate) struct Audience {
     pub(crate) groups: Vec<ClientGroup>,
     pub(crate) clients: u64,
     pub(crate) stands: Vec<Stand>,
-    /// Views that some group has, by version.
+    /// Views that some group has, by key.
     pub(crate) pools: Vec<Pool>,
     /// Endpoints that some but not all of these views have.
     pub(crate) split: Vec<PodId>,
     /// Endpoints whose load may have changed.
     pub(crate) recheck: Vec<PodId>,
-    /// The views that are wanted, by version: a buffer.
+    /// The views that are wanted, by key: a buffer.
     pub(crate) views: Vec<View>,
     /// Clients on undisturbed nodes: a buffer.
     pub(crate) regular: Vec<u64>,
+    /// Endpoints by place, of versions that are in use.
+    pub(crate) shelves: Vec<Shelf>,
     changes: Vec<(PodId, bool)>,
 }
 
 impl Audience {
-    /// The view with this version.
-    pub(crate) fn pool(&self, version: u32) -> &Pool {
-        let index = self.pools.binary_search_by_key(&version, |pool| pool.version);
+    /// The view with this key.
+    pub(crate) fn pool(&self, key: ViewKey) -> &Pool {
+        let index = self.pools.binary_search_by_key(&key, |pool| pool.key);
         &self.pools[index.expect("each group's view has a pool")]
     }
 
@@ -91,17 +94,17 @@ impl Audience {
     pub(crate) fn correct(
         &mut self,
         world: &SimWorld,
-        traffic: &Traffic,
+        id: TrafficId,
         (pod, before, after): (PodId, Option<Endpoint>, Option<Endpoint>),
     ) {
         for pool in self.pools.iter_mut().filter(|pool| pool.has(pod)) {
             pool.known = pool.known - u64::from(before.is_some()) + u64::from(after.is_some());
             for (sum, stand) in pool.sums.iter_mut().zip(&self.stands) {
                 if let Some(before) = &before {
-                    sum.subtract(&world.meet(traffic, stand, before));
+                    sum.subtract(&world.meet(id, stand, before));
                 }
                 if let Some(after) = &after {
-                    sum.add(&world.meet(traffic, stand, after));
+                    sum.add(&world.meet(id, stand, after));
                 }
             }
         }
@@ -113,7 +116,7 @@ impl Audience {
         self.recheck.append(&mut self.split);
         let mut pools: Vec<Pool> = Vec::with_capacity(self.views.len());
         for view in std::mem::take(&mut self.views) {
-            let pool = match former.binary_search_by_key(&view.version, |pool| pool.version) {
+            let pool = match former.binary_search_by_key(&view.key, |pool| pool.key) {
                 Ok(index) => former[index].clone(),
                 Err(index) => {
                     let near = former[..index].last().or_else(|| former.first());
@@ -132,7 +135,8 @@ impl Audience {
         differences(&one(&former), &one(&pools), |pod, _| self.recheck.push(pod));
         self.pools = pools;
         for &pod in &self.recheck {
-            if !self.pools.iter().any(|pool| pool.has(pod)) {
+            let pinned = world.loads.sources[id].pins.as_ref().is_some_and(|pins| pins.shares.contains_key(&pod));
+            if !pinned && !self.pools.iter().any(|pool| pool.has(pod)) {
                 world.loads.endpoints.release(pod, id);
             }
         }
@@ -140,9 +144,9 @@ impl Audience {
 
     /// The pool of a view, from that of another one.
     fn derive(&mut self, world: &mut SimWorld, id: TrafficId, (base, view): (Option<&Pool>, &View)) -> Pool {
-        let experiment = Arc::clone(&world.experiment);
         let (known, sums) = base.map_or((0, Vec::new()), |base| (base.known, base.sums.clone()));
-        let mut pool = Pool { version: view.version, endpoints: Arc::clone(&view.endpoints), known, sums };
+        let mut pool =
+            Pool { key: view.key, endpoints: Arc::clone(&view.endpoints), dropped: view.dropped, known, sums };
         self.changes.clear();
         differences(base.map_or(&[], |base| &base.endpoints), &view.endpoints, |pod, joins| {
             self.changes.push((pod, joins));
@@ -152,7 +156,7 @@ impl Audience {
             let Some(endpoint) = state else { continue };
             pool.known = if joins { pool.known + 1 } else { pool.known - 1 };
             for (sum, stand) in pool.sums.iter_mut().zip(&self.stands) {
-                let one = world.meet(&experiment.traffic[id], stand, &endpoint);
+                let one = world.meet(id, stand, &endpoint);
                 if joins { sum.add(&one) } else { sum.subtract(&one) }
             }
         }
@@ -160,12 +164,12 @@ impl Audience {
     }
 
     /// Sums views up for stands that are new.
-    fn complete(&mut self, world: &SimWorld, traffic: &Traffic) {
+    fn complete(&mut self, world: &SimWorld, id: TrafficId) {
         for pool in &mut self.pools {
             for stand in &self.stands[pool.sums.len()..] {
                 let mut sum = Attempt::default();
                 for endpoint in pool.endpoints.iter().filter_map(|&pod| world.loads.endpoints.state(pod)) {
-                    sum.add(&world.meet(traffic, stand, &endpoint));
+                    sum.add(&world.meet(id, stand, &endpoint));
                 }
                 pool.sums.push(sum);
             }
@@ -176,7 +180,6 @@ impl Audience {
 impl SimWorld {
     /// Brings the audience of a source up to date with who is where and knows what.
     pub(crate) fn regroup(&mut self, id: TrafficId) {
-        let experiment = Arc::clone(&self.experiment);
         self.seat_clients(id);
         let source = &mut self.loads.sources[id];
         source.groups_stale = false;
@@ -186,11 +189,12 @@ impl SimWorld {
         }
         self.gather(id, &mut audience);
         let same = audience.pools.len() == audience.views.len()
-            && audience.pools.iter().zip(&audience.views).all(|(pool, view)| pool.version == view.version);
+            && audience.pools.iter().zip(&audience.views).all(|(pool, view)| pool.key == view.key);
         if !same {
             audience.exchange(self, id);
         }
-        audience.complete(self, &experiment.traffic[id]);
+        audience.complete(self, id);
+        self.repin(id, &audience);
         self.loads.sources[id].audience = audience;
     }
 }

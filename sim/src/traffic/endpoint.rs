@@ -4,11 +4,10 @@
 //! `outcome`. Start at [`Endpoints`] and `review_endpoints`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use shakedown_chaos::setting::Defect;
 use shakedown_engine::fact::FactId;
-use shakedown_engine::ids::{Id, NodeId, PodId, TrafficId};
+use shakedown_engine::ids::{Id, NodeId, PodId, TemplateId, TrafficId};
 use shakedown_engine::time::Span;
 
 use super::Load;
@@ -23,6 +22,8 @@ use crate::world::SimWorld;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) node: NodeId,
+    /// What it is made of, as far as its host still knows.
+    pub(crate) template: Option<TemplateId>,
     /// Parts of a billion that it can answer; `None` when it does not serve.
     pub(crate) serves: Option<u64>,
     /// It hangs instead of refusing.
@@ -131,7 +132,6 @@ impl SimWorld {
         if self.loads.endpoints.dirty.is_empty() {
             return;
         }
-        let experiment = Arc::clone(&self.experiment);
         let mut dirty = std::mem::take(&mut self.loads.endpoints.dirty);
         for pod in dirty.drain(..) {
             let after = self.evaluate(pod);
@@ -148,7 +148,7 @@ impl SimWorld {
             for id in sources {
                 self.loads.mark(id, Load::Same, FactId::NONE);
                 let mut audience = std::mem::take(&mut self.loads.sources[id].audience);
-                audience.correct(self, &experiment.traffic[id], (pod, before, after));
+                audience.correct(self, id, (pod, before, after));
                 self.loads.sources[id].audience = audience;
             }
         }
@@ -164,10 +164,11 @@ impl SimWorld {
     }
 
     /// What an endpoint does now, `None` when it has never been on any host.
-    pub(super) fn endpoint(&self, pod: PodId) -> Option<Endpoint> {
+    pub(crate) fn endpoint(&self, pod: PodId) -> Option<Endpoint> {
         let node = self.pods.home(pod)?;
-        let gone =
-            Endpoint { node, serves: None, mute: !self.hosts[node].up, service: Span::ZERO, errors: 0, new: false };
+        let template = self.pods.get(pod).map(|row| row.template);
+        let mute = !self.hosts[node].up;
+        let gone = Endpoint { node, template, serves: None, mute, service: Span::ZERO, errors: 0, new: false };
         let Some((row, id)) = self.pods.get(pod).zip(self.server(pod)) else { return Some(gone) };
         let cell = &row.cells[usize::from(id.cell)];
         if !serves(cell.phase) {

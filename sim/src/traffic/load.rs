@@ -9,17 +9,19 @@ use shakedown_engine::ids::{PodId, TrafficId};
 
 use super::audience::{Audience, differences};
 use super::outcome::serves;
+use super::scope::ViewKey;
+use crate::cpu::proportion;
 use crate::network::CERTAIN;
 use crate::runtime::micro;
 use crate::world::SimWorld;
 
 /// Load is given to containers in thousandths of a core, rounded up, so that tiny changes disturb nobody.
-const LOAD_STEP: u64 = 1000;
+pub(super) const LOAD_STEP: u64 = 1000;
 
 /// How many of a source's clients have a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Share {
-    version: u32,
+    view: ViewKey,
     endpoints: usize,
     weight: u64,
 }
@@ -43,10 +45,10 @@ impl Basis {
         self.next.clear();
         for group in &audience.groups {
             match self.next.last_mut() {
-                Some(share) if share.version == group.version => share.weight += group.weight,
+                Some(share) if share.view == group.view => share.weight += group.weight,
                 _ => {
-                    let endpoints = audience.pool(group.version).endpoints.len();
-                    self.next.push(Share { version: group.version, endpoints, weight: group.weight });
+                    let endpoints = audience.pool(group.view).endpoints.len();
+                    self.next.push(Share { view: group.view, endpoints, weight: group.weight });
                 }
             }
         }
@@ -108,6 +110,10 @@ impl SimWorld {
     }
 
     fn assign_load(&mut self, id: TrafficId) {
+        if let Some(pins) = &self.loads.sources[id].pins {
+            let shares = pins.shares.clone();
+            return self.assign_pinned(id, &shares);
+        }
         let mut audience = std::mem::take(&mut self.loads.sources[id].audience);
         let mut basis = std::mem::take(&mut self.loads.sources[id].basis);
         let moved = basis.update(&audience, self.attempts_wanted(id));
@@ -127,7 +133,7 @@ impl SimWorld {
             if recheck.next_if_eq(&pod).is_some() {
                 self.assign(pod, (id, &audience), &mut basis);
             } else {
-                let load = self.cost_of(pod).map_or(0, |cost| basis.full(cost));
+                let load = self.cost_of(pod, id).map_or(0, |cost| basis.full(cost));
                 self.change_load(pod, id, load);
             }
         }
@@ -142,19 +148,20 @@ impl SimWorld {
     /// What users of a source want in all.
     pub(super) fn attempts_wanted(&self, id: TrafficId) -> u128 {
         let rate = if self.active(id) { self.experiment.traffic[id].rate_per_1000s } else { 0 };
-        u128::from(rate) * u128::from(self.loads.sources[id].attempts)
+        let attempts = proportion(self.loads.sources[id].attempts, self.resolved(id), CERTAIN);
+        u128::from(rate) * u128::from(attempts)
     }
 
     /// Looks at one endpoint by itself.
     fn assign(&mut self, pod: PodId, (id, audience): (TrafficId, &Audience), basis: &mut Basis) {
-        let load = self.cost_of(pod).map_or(0, |cost| {
+        let load = self.cost_of(pod, id).map_or(0, |cost| {
             let everywhere = audience.pools.iter().all(|pool| pool.has(pod));
             if everywhere { basis.full(cost) } else { basis.load(cost, |index| audience.pools[index].has(pod)) }
         });
         self.change_load(pod, id, load);
     }
 
-    fn change_load(&mut self, pod: PodId, source: TrafficId, after: u64) {
+    pub(super) fn change_load(&mut self, pod: PodId, source: TrafficId, after: u64) {
         let Some(cell) = self.server(pod) else { return };
         let row = self.pods.get_mut(pod).expect("its server was just found");
         let slot = row.loads.iter().position(|(from, _)| *from == source);
@@ -176,8 +183,8 @@ impl SimWorld {
     }
 
     /// CPU time of one request at a pod, `None` when it does not serve.
-    fn cost_of(&self, pod: PodId) -> Option<u64> {
-        let row = self.pods.get(pod)?;
+    pub(super) fn cost_of(&self, pod: PodId, source: TrafficId) -> Option<u64> {
+        let row = self.pods.get(pod).filter(|row| !self.loads.walls.closed(source, row.template))?;
         let spec = &self.catalog.templates[row.template];
         let serves = serves(row.cells[spec.init.len()].phase);
         serves.then(|| self.behaviour(spec.containers[0].image).cpu_per_request.as_nanos())

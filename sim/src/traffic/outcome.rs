@@ -99,6 +99,37 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    /// A part of it, in parts of a billion.
+    pub(super) fn scaled(&self, part: u64) -> Self {
+        let cut = |amount: u64| proportion(amount, part, CERTAIN);
+        let weigh = |amount: u128| amount * u128::from(part) / u128::from(CERTAIN);
+        Self {
+            good: cut(self.good),
+            slow: cut(self.slow),
+            timed_out: cut(self.timed_out),
+            refused: cut(self.refused),
+            errors: cut(self.errors),
+            stale: cut(self.stale),
+            new: cut(self.new),
+            latency: weigh(self.latency),
+            waste: weigh(self.waste),
+        }
+    }
+
+    /// The same when only so many lookups of the name are answered and the others time out.
+    pub(super) fn resolved(&self, traffic: &Traffic, (part, endpoints): (u64, u64)) -> Self {
+        if part == CERTAIN {
+            return *self;
+        }
+        let mut sum = self.scaled(part);
+        let miss = (CERTAIN - part) * endpoints;
+        sum.timed_out += miss;
+        sum.waste += u128::from(miss) * u128::from(traffic.timeout.as_nanos());
+        sum
+    }
+}
+
 /// True while a container answers its users.
 pub(crate) fn serves(phase: Phase) -> bool {
     matches!(phase, Phase::Running | Phase::Hook)
@@ -112,41 +143,57 @@ impl SimWorld {
         if audience.clients == 0 {
             return Mix::UNANSWERED;
         }
+        if let Some(pins) = &self.loads.sources[id].pins {
+            return self.outcome_of_pinned(id, pins);
+        }
         let mut total = Total::default();
         for group in &audience.groups {
-            let pool = audience.pool(group.version);
+            let pool = audience.pool(group.view);
             let stand = &audience.stands[group.stand];
-            let mut sum = if pool.known == 0 { nobody(traffic, stand) } else { pool.sums[group.stand] };
+            let mut sum = if pool.known == 0 { nobody(traffic, stand, pool.dropped) } else { pool.sums[group.stand] };
             if let Some(node) = group.own {
                 let own = self.loads.endpoints.on(node).filter(|pod| pool.has(*pod));
                 for endpoint in own.filter_map(|pod| self.loads.endpoints.state(pod)) {
-                    sum.add(&encounter(traffic, &endpoint, (stand.entry, AT_HOME)));
-                    sum.subtract(&self.meet(traffic, stand, &endpoint));
+                    sum.add(&self.meet_at_home(id, stand, &endpoint));
+                    sum.subtract(&self.meet(id, stand, &endpoint));
                 }
             }
+            let sum = sum.resolved(traffic, (self.resolved(id), pool.known.max(1)));
             total.add(group.weight, &sum, (traffic, pool.known.max(1)));
         }
         total.mix(u128::from(audience.clients))
     }
 
     /// What becomes of one attempt of clients who stand there at this endpoint.
-    pub(crate) fn meet(&self, traffic: &Traffic, stand: &Stand, endpoint: &Endpoint) -> Attempt {
+    pub(crate) fn meet(&self, id: TrafficId, stand: &Stand, endpoint: &Endpoint) -> Attempt {
         let side = self.net.side(endpoint.node);
         let paths = (self.net.path_of_sides(stand.side, side), self.net.path_of_sides(side, stand.side));
         let link = self.round(self.net.between(stand.zone, self.net.zone(endpoint.node)), paths);
-        encounter(traffic, endpoint, (stand.entry, link))
+        self.encounter(id, endpoint, (stand.entry, link))
+    }
+
+    /// The same for clients on the endpoint's own node.
+    pub(super) fn meet_at_home(&self, id: TrafficId, stand: &Stand, endpoint: &Endpoint) -> Attempt {
+        self.encounter(id, endpoint, (stand.entry, AT_HOME))
+    }
+
+    /// What becomes of an attempt on this way, if network policies let it through.
+    pub(super) fn encounter(&self, id: TrafficId, endpoint: &Endpoint, ways: (Way, Way)) -> Attempt {
+        let closed = endpoint.template.is_some_and(|template| self.loads.walls.closed(id, template));
+        let ways = if closed { (ways.0, None) } else { ways };
+        encounter(&self.experiment.traffic[id], endpoint, ways)
     }
 }
 
 /// A way to an endpoint and back, and what gets through; `None` when it is cut.
-type Way = Option<(Span, u64)>;
+pub(super) type Way = Option<(Span, u64)>;
 
 /// The way from a host to itself, which no fault hits.
 pub(super) const AT_HOME: Way = Some((Span::ZERO, CERTAIN));
 
 /// What becomes of an attempt when no endpoint is known.
-pub(super) fn nobody(traffic: &Traffic, stand: &Stand) -> Attempt {
-    if stand.entry.is_some() { Attempt { refused: CERTAIN, ..Attempt::default() } } else { lost(traffic) }
+pub(super) fn nobody(traffic: &Traffic, stand: &Stand, dropped: bool) -> Attempt {
+    if stand.entry.is_some() && !dropped { Attempt { refused: CERTAIN, ..Attempt::default() } } else { lost(traffic) }
 }
 
 fn lost(traffic: &Traffic) -> Attempt {
@@ -155,7 +202,7 @@ fn lost(traffic: &Traffic) -> Attempt {
 }
 
 /// What becomes of one attempt at an endpoint: in by the first way, on by the second.
-pub(super) fn encounter(traffic: &Traffic, endpoint: &Endpoint, (entry, link): (Way, Way)) -> Attempt {
+fn encounter(traffic: &Traffic, endpoint: &Endpoint, (entry, link): (Way, Way)) -> Attempt {
     let stale = if endpoint.serves.is_none() { CERTAIN } else { 0 };
     let Some(((entry, entry_pass), (trip, trip_pass))) = entry.zip(link).filter(|_| !endpoint.mute) else {
         return Attempt { stale, ..lost(traffic) };
@@ -206,7 +253,7 @@ fn delivered(pass: u64, timeout: Span) -> u64 {
 
 /// Weighted sums over groups of clients, per request.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Total {
+pub(crate) struct Total {
     slow: u128,
     timed_out: u128,
     refused: u128,

@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 
 use shakedown_chaos::experiment::Experiment;
 use shakedown_chaos::fault::Action;
-use shakedown_chaos::load::Clients;
+use shakedown_chaos::load::{Clients, Via};
 use shakedown_chaos::select::{Mode, NodeSelection};
 use shakedown_engine::ids::{Id, NodeId, PodId, TrafficId, WorkloadId, ZoneId};
 use shakedown_engine::model::Catalog;
 use shakedown_engine::rng::{Purpose, Streams};
-use shakedown_engine::time::Span;
+use shakedown_engine::time::{Span, Time};
 
 use super::audience::{Audience, ClientGroup, Stand};
 use super::outcome::serves;
+use super::scope::{Rule, Scope, Shelf, View};
 use crate::cpu::proportion;
 use crate::network::{CERTAIN, Path, Side};
-use crate::proxy::{Apart, PHASES, Proxies, View};
+use crate::proxy::{Apart, Content, PHASES, Proxies};
 use crate::world::SimWorld;
 
 /// Clients of one source.
@@ -120,25 +121,35 @@ impl SimWorld {
 
     /// Puts the clients of a source that are alive together where they see the same.
     pub(crate) fn gather(&self, id: TrafficId, audience: &mut Audience) {
-        let service = self.experiment.traffic[id].to;
-        let crowd = &self.loads.sources[id].crowd;
+        let source = &self.loads.sources[id];
+        let (crowd, rule, reads) = (&source.crowd, source.rule, (self.experiment.traffic[id].to, source.reader));
         audience.groups.clear();
         audience.views.clear();
         audience.clients = 0;
         audience.regular.clone_from(&crowd.counts);
-        let views: [View; PHASES] = std::array::from_fn(|phase| self.proxies.regular(service, phase, self.now));
+        let views: [Content; PHASES] = std::array::from_fn(|phase| self.proxies.regular(reads, phase, self.now));
+        let mut shelves = std::mem::take(&mut audience.shelves);
+        shelves.retain(|shelf| views.iter().any(|view| shelf.is_of(view)));
         let ruled = self.net.ruled().iter().filter(|node| !self.proxies.apart.contains_key(node));
-        for &node in self.proxies.apart.keys().chain(ruled).filter(|node| crowd.weights[node.index()] > 0) {
+        let special: Vec<NodeId> = match rule.by_node() {
+            true => self.catalog.nodes.ids().collect(),
+            false => self.proxies.apart.keys().chain(ruled).copied().collect(),
+        };
+        let mut checked: Vec<Shelf> = Vec::new();
+        for node in special.into_iter().filter(|node| crowd.weights[node.index()] > 0) {
             let (weight, phase, zone) = (crowd.weights[node.index()], self.proxies.phase(node), self.net.zone(node));
             audience.regular[zone.index() * PHASES + phase] -= weight;
             let side = self.net.side(node);
             if crowd.outside && self.entry(side).is_none() {
                 continue; // The load balancer's health check fails, and it lets nobody in here.
             }
+            if !self.balanced(id, node, &mut checked) {
+                continue;
+            }
             let own = (self.net.path_of_sides(side, side) != Path::CLEAR).then_some(node);
-            if let Some(view) = self.view_of(id, node, &views) {
+            if let Some(view) = self.view_of(id, node, (&views, &mut shelves)) {
                 let stand = self.stand(audience, crowd.outside, (zone, side));
-                audience.join(&view, ClientGroup { version: view.version, stand, own, weight });
+                audience.join(&view, ClientGroup { view: view.key, stand, own, weight });
             }
         }
         for zone in self.catalog.zones.ids() {
@@ -146,22 +157,68 @@ impl SimWorld {
                 let weight = audience.regular[zone.index() * PHASES + phase];
                 if weight > 0 {
                     let stand = self.stand(audience, crowd.outside, (zone, Side::CLEAR));
-                    audience.join(view, ClientGroup { version: view.version, stand, own: None, weight });
+                    let view = match self.nameless(id, phase) {
+                        Some(dropped) => View::without(Scope::Nameless, dropped),
+                        None => self.scoped(rule, view, (zone, NodeId(u32::MAX)), &mut shelves),
+                    };
+                    audience.join(&view, ClientGroup { view: view.key, stand, own: None, weight });
                 }
             }
         }
+        audience.shelves = shelves;
     }
 
-    /// What clients on this node know; `None` when there are none because of the state that the node is in.
-    fn view_of(&self, id: TrafficId, node: NodeId, regular: &[View; PHASES]) -> Option<View> {
-        let (service, now) = (self.experiment.traffic[id].to, self.now);
-        match self.proxies.apart.get(&node) {
-            None => Some(regular[self.proxies.phase(node)].clone()),
-            Some(Apart::Down) => None,
-            // A load balancer lets nobody in through a host whose proxy knows nothing yet.
-            Some(_) if self.loads.sources[id].crowd.outside => self.proxies.irregular(service, node, now),
-            Some(_) => Some(self.proxies.irregular(service, node, now).unwrap_or_else(View::empty)),
+    /// What clients on this node see; `None` when there are none because of the state that the node is in.
+    fn view_of(
+        &self,
+        id: TrafficId,
+        node: NodeId,
+        (regular, shelves): (&[Content; PHASES], &mut Vec<Shelf>),
+    ) -> Option<View> {
+        let (source, place) = (&self.loads.sources[id], (self.net.zone(node), node));
+        if let Some(dropped) = self.nameless(id, self.proxies.phase(node)) {
+            return Some(View::without(Scope::Nameless, dropped));
         }
+        let content = match self.proxies.apart.get(&node) {
+            None => regular[self.proxies.phase(node)].clone(),
+            // A load balancer that has not noticed yet sends on what gets lost.
+            Some(Apart::Down { since }) => {
+                let delay = self.balancer(id).filter(|delay| self.now < *since + *delay);
+                return delay.map(|_| View::without(Scope::Nowhere, true));
+            }
+            Some(_) => {
+                let known = self.proxies.irregular((self.experiment.traffic[id].to, source.reader), node, self.now);
+                match known {
+                    Some(content) => content,
+                    // A load balancer lets nobody in through a host whose proxy knows nothing yet.
+                    None if source.crowd.outside => return None,
+                    None => Content::nothing(),
+                }
+            }
+        };
+        Some(self.scoped(source.rule, &content, place, shelves))
+    }
+
+    /// How late the load balancer of outside clients acts, if there is one that checks.
+    pub(super) fn balancer(&self, id: TrafficId) -> Option<Span> {
+        match self.experiment.traffic[id].reach.via {
+            Via::LoadBalancer(check) if self.loads.sources[id].crowd.outside => Some(check.delay()),
+            _ => None,
+        }
+    }
+
+    /// Whether a load balancer sends anybody to a node: with a local policy only to those that had endpoints of their
+    /// own when it last made up its mind. Source: kubernetes/kubernetes:pkg/proxy/healthcheck/service_health.go.
+    pub(super) fn balanced(&self, id: TrafficId, node: NodeId, shelves: &mut Vec<Shelf>) -> bool {
+        let source = &self.loads.sources[id];
+        let Some(delay) = self.balancer(id).filter(|_| source.rule == Rule::Local) else { return true };
+        let then = Time::from_nanos(self.now.as_nanos().saturating_sub(delay.as_nanos()));
+        let content = self.proxies.regular((self.experiment.traffic[id].to, source.reader), 0, then);
+        if content.version == 0 {
+            return true; // It has not decided anything yet.
+        }
+        let view = self.scoped(Rule::Local, &content, (self.net.zone(node), node), shelves);
+        view.endpoints.iter().any(|pod| content.ready.binary_search(pod).is_ok())
     }
 
     fn stand(&self, audience: &mut Audience, outside: bool, (zone, side): (ZoneId, Side)) -> usize {
@@ -193,12 +250,12 @@ impl Audience {
     /// Adds clients with this view.
     fn join(&mut self, view: &View, clients: ClientGroup) {
         self.clients += clients.weight;
-        let key = |group: &ClientGroup| (group.version, group.stand, group.own);
+        let key = |group: &ClientGroup| (group.view, group.stand, group.own);
         match self.groups.binary_search_by_key(&key(&clients), key) {
             Ok(index) => self.groups[index].weight += clients.weight,
             Err(index) => self.groups.insert(index, clients),
         }
-        if let Err(index) = self.views.binary_search_by_key(&view.version, |view| view.version) {
+        if let Err(index) = self.views.binary_search_by_key(&view.key, |view| view.key) {
             self.views.insert(index, view.clone());
         }
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use super::{Agent, AgentTimer, Context};
 use crate::fact::{Client, Exit, FactId, FactKind, FactLog};
 use crate::ids::{ImageId, NodeId, PodId, TemplateId};
-use crate::message::{ContainerRef, Message, Order, OrderKind, RuntimeEvent, RuntimeOp};
+use crate::message::{ContainerRef, Message, Order, OrderKind, PodReport, RuntimeEvent, RuntimeOp};
 use crate::model::{
     Bytes, Catalog, Container, PodTemplate, Probe, ProbeKind, ProbeRole, PullPolicy, Resources, RestartPolicy,
 };
@@ -181,7 +181,11 @@ impl Node {
     fn obey(&mut self, order: Order) {
         match order.kind {
             OrderKind::Send { message: Message::Status { pod, state }, .. } => {
-                self.tell(&format!("> {} {state:?}", pod.0))
+                let text = match state {
+                    PodReport::Finished { success, .. } => format!("Finished {{ success: {success} }}"),
+                    other => format!("{other:?}"),
+                };
+                self.tell(&format!("> {} {text}", pod.0))
             }
             OrderKind::Send { message, .. } => self.tell(&format!("> {message:?}")),
             OrderKind::Heartbeats { .. }

@@ -7,19 +7,25 @@ use proptest::prelude::*;
 
 use super::build::{Build, MI, placement};
 use super::naive::{Naive, Placed};
-use crate::ids::{ImageId, NodeId, PodId, Symbol, TemplateId, WorkloadId};
+use super::naive_preemption::NaiveBudget;
+use crate::ids::{BudgetId, ImageId, NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use crate::labels::{Labels, Op, Requirement, Selector};
 use crate::model::{
     Bytes, Catalog, HOSTNAME_LABEL, HostPort, MilliCpu, NodeTerm, PodTemplate, PodTerm, REGION_LABEL, Resources,
     ServiceSpec, SpreadConstraint, Taint, TaintEffect, Toleration, Weighted, WhenUnsatisfiable, WorkloadKind,
     ZONE_LABEL,
 };
-use crate::profile::{Balanced, Placement, Profile, Sampling, Score};
+use crate::profile::{
+    Balanced, Filter, Placement, Profile, ResourceName, Sampling, SchedulerProfile, Score, ShapePoint,
+};
 use crate::rng::{Purpose, Stream, Streams};
-use crate::scheduler::{NodeState, Outcome, Request, Scheduler};
+use crate::scheduler::{Budgets, NodeState, Outcome, Preemption, Request, Scheduler};
+use crate::time::Time;
 
 const APPS: [&str; 3] = ["red", "green", "blue"];
 const NAMESPACES: [&str; 2] = ["default", "other"];
+
+const SECOND: &str = "second";
 
 /// Draws a random catalog.
 struct Dice {
@@ -192,6 +198,11 @@ impl Dice {
         if self.chance(100) {
             t.host_ports = (0..=self.some(1)).map(|_| self.port()).collect();
         }
+        t.priority = [0, 0, 5, 9, -3][self.luck.index(5)];
+        t.preempts = self.chance(900);
+        if self.chance(300) {
+            t.scheduler = self.build.s(SECOND);
+        }
         if self.chance(40) {
             t.node_name = Some(self.word(&["node-0", "node-1"]));
         }
@@ -204,6 +215,27 @@ impl Dice {
         self.build.0.services.push(ServiceSpec::new(name, namespace, selector));
     }
 
+    fn arguments(&mut self, placement: &mut Placement) {
+        let (gpu, args) = (self.build.s("example.com/gpu"), &mut placement.args);
+        args.hard_affinity_weight = self.luck.index(4) as i64 * 20;
+        args.ignore_existing_terms = self.luck.chance(500);
+        args.ignored_resources = if self.luck.chance(300) { vec![gpu] } else { Vec::new() };
+        args.added_required = if self.luck.chance(300) { vec![self.node_term()] } else { Vec::new() };
+        placement.args.added_preferred = if self.chance(300) { vec![(5, self.node_term())] } else { Vec::new() };
+        if self.chance(400) {
+            placement.args.fit_resources = vec![(ResourceName::Cpu, 3), (ResourceName::Extended(gpu), 1)];
+            let point = |utilization, score| ShapePoint { utilization, score };
+            placement.args.shape = vec![point(0, 0), point(100, 10)];
+            placement.scores.retain(|(score, _)| !matches!(score, Score::LeastAllocated | Score::MostAllocated));
+            placement.scores.push((Score::RequestedToCapacityRatio, 1));
+        }
+        if self.chance(300) {
+            let off = [Filter::InterPodAffinity, Filter::PodTopologySpread, Filter::TaintToleration];
+            let off = off[self.luck.index(3)];
+            placement.filters.retain(|filter| *filter != off);
+        }
+    }
+
     fn placement(&mut self) -> Placement {
         if self.chance(150) {
             return Profile::named("swarm").expect("it is built in").placement;
@@ -213,8 +245,11 @@ impl Dice {
             placement.sampling = Sampling { percent: 0, min_percent: 5, min_nodes: 3 };
         }
         if self.chance(200) {
-            placement.balanced = Balanced::After;
+            placement.balanced = if self.chance(500) { Balanced::After } else { Balanced::Difference };
             placement.scores.push((Score::MostAllocated, 3));
+        }
+        if self.chance(300) {
+            self.arguments(&mut placement);
         }
         placement
     }
@@ -225,6 +260,21 @@ struct Pair {
     fast: Scheduler,
     slow: Naive,
     next_pod: u32,
+    budgets: Vec<NaiveBudget>,
+}
+
+/// The same budgets as the scheduler asks for them.
+struct Asked<'a>(&'a [NaiveBudget]);
+
+impl Budgets for Asked<'_> {
+    fn covering(&self, pod: PodId, found: &mut Vec<BudgetId>) {
+        let covering = (0..).zip(self.0).filter(|(_, budget)| budget.covers(pod));
+        found.extend(covering.map(|(i, _)| BudgetId(i)));
+    }
+
+    fn allowed(&self, budget: BudgetId) -> u32 {
+        self.0[budget.0 as usize].allowed
+    }
 }
 
 impl Pair {
@@ -259,9 +309,24 @@ impl Pair {
     }
 
     /// Places one pod with both and compares everything that they say about it.
-    fn place(&mut self, template: TemplateId, workload: Option<WorkloadId>) {
-        let request = Request { pod: PodId(self.next_pod), template, workload, only: None };
+    fn place(&mut self, dice: &mut Dice, template: TemplateId, workload: Option<WorkloadId>) {
+        let known = self.slow.nodes.len();
+        let only = (known > 0 && dice.chance(100)).then(|| self.slow.nodes[dice.luck.index(known)].0);
+        let request = Request { pod: PodId(self.next_pod), template, workload, only };
         self.next_pod += 1;
+        self.attempt(dice, &request);
+    }
+
+    /// A pod that was promised a node is tried again.
+    fn place_nominee(&mut self, dice: &mut Dice) {
+        if !self.slow.nominees.is_empty() {
+            let request = self.slow.nominees[dice.luck.index(self.slow.nominees.len())].0;
+            self.attempt(dice, &request);
+        }
+    }
+
+    fn attempt(&mut self, dice: &mut Dice, request: &Request) {
+        let request = *request;
         let scan = self.slow.scan(&request);
         let totals = self.slow.totals(&request, &scan.feasible);
         let explained = self.fast.explain(&request);
@@ -276,12 +341,62 @@ impl Pair {
                 assert!(explained.best.contains(&node));
                 assert_eq!((looked_at as usize, feasible as usize), (scan.looked_at, scan.feasible.len()));
                 self.fast.charge(&request, node);
-                self.slow.pods.push(Placed { request, node, terminating: false });
+                self.slow.nominees.retain(|(nominee, _)| nominee.pod != request.pod);
+                let started = dice.chance(800).then(|| dice.luck.below(5));
+                if let Some(second) = started {
+                    self.fast.set_started(request.pod, Time::from_secs(second));
+                }
+                self.slow.pods.push(Placed { request, node, terminating: false, started });
             }
             Outcome::Refused(refusal) => {
                 assert!(scan.feasible.is_empty());
                 assert_eq!(refusal.looked_at as usize, self.slow.nodes.len());
+                let unresolvable = |node: &NodeId| {
+                    explained.refused.iter().any(|(refused, verdict)| refused == node && verdict.unresolvable)
+                };
+                let hopeless: Vec<NodeId> = self.slow.order().into_iter().filter(unresolvable).collect();
+                self.preempt(dice, &request, &hopeless);
             }
+        }
+    }
+
+    /// Looks for victims with both, and promises the node sometimes.
+    fn preempt(&mut self, dice: &mut Dice, request: &Request, hopeless: &[NodeId]) {
+        let found = self.fast.preempt(request, &Asked(&self.budgets));
+        let template = &self.slow.catalog.templates[request.template];
+        if self.slow.placement.args.preemption.is_none() {
+            return assert_eq!(found, Preemption::Disabled);
+        }
+        if !template.preempts {
+            return assert_eq!(found, Preemption::Never);
+        }
+        let mut expected = self.slow.candidates(request, &self.budgets);
+        expected.retain(|(node, ..)| !hopeless.contains(node));
+        expected.sort();
+        let (mut candidates, best) = match &found {
+            Preemption::Found(found) => {
+                let plain = found.candidates.iter().map(|v| (v.node, v.pods.clone(), v.violations));
+                (plain.collect(), found.best.iter().map(|&i| found.candidates[i].node).collect())
+            }
+            other => {
+                assert!(matches!(other, Preemption::Nowhere(_)), "{other:?}");
+                (Vec::new(), Vec::new())
+            }
+        };
+        candidates.sort();
+        assert_eq!(candidates, expected);
+        let mut sorted: Vec<NodeId> = best;
+        sorted.sort();
+        let mut wanted = self.slow.best(expected);
+        wanted.sort();
+        assert_eq!(sorted, wanted);
+        if let Preemption::Found(found) = &found
+            && dice.chance(700)
+        {
+            let node = found.chosen().node;
+            self.fast.nominate(request, node);
+            self.slow.nominees.retain(|(nominee, _)| nominee.pod != request.pod);
+            self.slow.nominees.push((*request, node));
         }
     }
 }
@@ -307,13 +422,17 @@ fn churn(seed: u64, nodes: usize, templates: usize, steps: usize) {
     let mut dice = Dice { build: Build::new(), luck: Streams::new(seed).stream(Purpose::Fault, 0) };
     let (catalog, kinds) = catalog(&mut dice, nodes, templates);
     let catalog = Arc::new(catalog);
-    let placement = dice.placement();
+    let (placement, second) = (dice.placement(), dice.placement());
+    let catalog = Arc::new(Catalog { names: dice.build.0.names.clone(), ..Catalog::clone(&catalog) });
+    let further = [SchedulerProfile { name: SECOND.to_owned(), placement: second.clone() }];
     let stream = Streams::new(seed).stream(Purpose::Scheduler, 0);
     let mut pair = Pair {
-        fast: Scheduler::new(Arc::clone(&catalog), placement.clone(), stream),
+        fast: Scheduler::with_profiles(Arc::clone(&catalog), (placement.clone(), &further), stream),
         slow: Naive {
             catalog: Arc::clone(&catalog),
-            placement,
+            placement: placement.clone(),
+            profiles: vec![("", placement), (SECOND, second)],
+            nominees: Vec::new(),
             nodes: Vec::new(),
             zones: Vec::new(),
             pods: Vec::new(),
@@ -321,6 +440,7 @@ fn churn(seed: u64, nodes: usize, templates: usize, steps: usize) {
             next_start: 0,
         },
         next_pod: 0,
+        budgets: (0..dice.some(2)).map(|i| NaiveBudget { every: 2 + i as u32, allowed: dice.some(2) as u32 }).collect(),
     };
     for node in catalog.nodes.ids() {
         let state = dice.state();
@@ -338,10 +458,11 @@ fn churn(seed: u64, nodes: usize, templates: usize, steps: usize) {
                 let image = ImageId(dice.luck.index(catalog.images.len()) as u32);
                 pair.add_image(node, image);
             }
-            4..=6 => pair.end_a_pod(&mut dice),
+            4 | 5 => pair.end_a_pod(&mut dice),
+            6 | 7 => pair.place_nominee(&mut dice),
             _ => {
                 let (template, workload) = kinds[dice.luck.index(kinds.len())];
-                pair.place(template, workload);
+                pair.place(&mut dice, template, workload);
             }
         }
     }

@@ -4,4 +4,6 @@ mod agreement;
 mod build;
 mod filters;
 mod naive;
+mod naive_preemption;
 mod scores;
+mod volumes;

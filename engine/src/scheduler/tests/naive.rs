@@ -18,6 +18,8 @@ pub(super) struct Placed {
     pub(super) request: Request,
     pub(super) node: NodeId,
     pub(super) terminating: bool,
+    /// When it started, where that is known.
+    pub(super) started: Option<u64>,
 }
 
 /// Region and zone label.
@@ -25,7 +27,12 @@ type Zone = (Option<Symbol>, Option<Symbol>);
 
 pub(super) struct Naive {
     pub(super) catalog: Arc<Catalog>,
+    /// The profile of the present question.
     pub(super) placement: Placement,
+    /// All profiles, by the names that pods give.
+    pub(super) profiles: Vec<(&'static str, Placement)>,
+    /// Pods that were promised a node, in the order of promises.
+    pub(super) nominees: Vec<(Request, NodeId)>,
     /// In the order in which they became known.
     pub(super) nodes: Vec<(NodeId, NodeState)>,
     /// In order of first appearance.
@@ -67,7 +74,7 @@ impl Naive {
     }
 
     /// One node of each zone in turn.
-    fn order(&self) -> Vec<NodeId> {
+    pub(super) fn order(&self) -> Vec<NodeId> {
         let members = |zone: &Zone| -> Vec<NodeId> {
             self.nodes.iter().map(|n| n.0).filter(|n| self.zone(*n) == *zone).collect()
         };
@@ -80,22 +87,30 @@ impl Naive {
     }
 
     pub(super) fn scan(&mut self, request: &Request) -> Scan {
-        let template = &self.catalog.templates[request.template];
+        let wanted = self.catalog.text(self.catalog.templates[request.template].scheduler);
+        let profile = self.profiles.iter().find(|(name, _)| *name == wanted).expect("only known schedulers are asked");
+        self.placement = profile.1.clone();
+        if let Some(node) = self.promised(request) {
+            return Scan { refused: Vec::new(), feasible: vec![node], looked_at: 1 };
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let template = &catalog.templates[request.template];
         let all = self.order();
         let required = &template.affinity.node_required;
         let by_name = !required.is_empty() && required.iter().all(|term| !term.names.is_empty());
         let wanted_name =
-            |node: &NodeId| required.iter().any(|term| term.names.contains(&self.catalog.nodes[*node].name));
+            |node: &NodeId| required.iter().any(|term| term.names.contains(&catalog.nodes[*node].name));
         let mut nodes: Vec<NodeId> = all.iter().copied().filter(|node| !by_name || wanted_name(node)).collect();
         if by_name {
             nodes.sort();
         }
+        nodes.retain(|node| request.only.is_none_or(|only| only == *node));
         let wanted = self.placement.sampling.wanted(nodes.len() as u32) as usize;
         let mut scan = Scan { refused: Vec::new(), feasible: Vec::new(), looked_at: 0 };
         for i in 0..nodes.len() {
             let node = nodes[(self.next_start + i) % nodes.len()];
             scan.looked_at += 1;
-            let reasons = self.refusal(request, node);
+            let reasons = self.refusal_among_nominees(request, node);
             if reasons.is_empty() {
                 scan.feasible.push(node);
                 if scan.feasible.len() == wanted {
@@ -116,15 +131,15 @@ impl Naive {
         &self.nodes.iter().find(|n| n.0 == node).expect("asked of known nodes only").1
     }
 
-    fn on(&self, node: NodeId) -> impl Iterator<Item = &Placed> {
+    pub(super) fn on(&self, node: NodeId) -> impl Iterator<Item = &Placed> {
         self.pods.iter().filter(move |pod| pod.node == node)
     }
 
-    fn template(&self, pod: &Placed) -> &PodTemplate {
+    pub(super) fn template(&self, pod: &Placed) -> &PodTemplate {
         &self.catalog.templates[pod.request.template]
     }
 
-    fn refusal(&self, request: &Request, node: NodeId) -> Vec<Reason> {
+    pub(super) fn refusal(&self, request: &Request, node: NodeId) -> Vec<Reason> {
         let all = self.placement.filters.iter().map(|&filter| self.reasons(filter, request, node));
         all.into_iter().find(|reasons| !reasons.is_empty()).unwrap_or_default()
     }
@@ -142,7 +157,13 @@ impl Naive {
             }
             Filter::NodeName => bad(template.node_name.is_some_and(|name| name != spec.name), Reason::OtherNode),
             Filter::TaintToleration => bad(!self.tolerates_hard(template, node), Reason::Taint),
-            Filter::NodeAffinity => bad(!self.admits(template, node), Reason::NodeAffinity),
+            Filter::NodeAffinity => {
+                let added = &self.placement.args.added_required;
+                if !added.is_empty() && !added.iter().any(|term| self.node_term(term, node)) {
+                    return vec![Reason::EnforcedAffinity];
+                }
+                bad(!self.admits(template, node), Reason::NodeAffinity)
+            }
             Filter::NodePorts => {
                 let taken = self.on(node).flat_map(|pod| &self.template(pod).host_ports);
                 let any = |ip| ip == self.catalog.known.empty || self.catalog.text(ip) == "0.0.0.0";
@@ -155,6 +176,10 @@ impl Naive {
             }
             Filter::NodeResourcesFit => self.shortages(template, node),
             Filter::PodTopologySpread => self.spread_refusal(template, node),
+            // These have a plain twin of their own, in `tests/volumes.rs`.
+            Filter::VolumeRestrictions | Filter::NodeVolumeLimits | Filter::VolumeBinding | Filter::VolumeZone => {
+                Vec::new()
+            }
             Filter::InterPodAffinity => self.affinity_refusal(template, node),
         }
     }
@@ -197,7 +222,8 @@ impl Naive {
         check(Reason::Cpu, spec.allocatable.cpu.0, &|t| t.requests.cpu.0);
         check(Reason::Memory, spec.allocatable.memory.0, &|t| t.requests.memory.0);
         check(Reason::Ephemeral, spec.allocatable.ephemeral.0, &|t| t.requests.ephemeral.0);
-        for &(name, _) in &template.requests.extended {
+        let ignored = &self.placement.args.ignored_resources;
+        for &(name, _) in template.requests.extended.iter().filter(|(name, _)| !ignored.contains(name)) {
             check(Reason::Extended(name), spec.allocatable.extended(name), &|t| t.requests.extended(name));
         }
         reasons
@@ -309,7 +335,8 @@ impl Naive {
         };
         let preferred = |node| {
             let terms = template.affinity.node_preferred.iter().filter(|w| self.node_term(&w.item, node));
-            terms.map(|w| i64::from(w.weight)).sum()
+            let added = self.placement.args.added_preferred.iter().filter(|(_, term)| self.node_term(term, node));
+            terms.map(|w| i64::from(w.weight)).sum::<i64>() + added.map(|(weight, _)| i64::from(*weight)).sum::<i64>()
         };
         match score {
             Score::TaintToleration => by_max(each(&soft)).into_iter().map(|value| 100 - value).collect(),
@@ -317,7 +344,19 @@ impl Naive {
             Score::LeastAllocated => {
                 each(&|node| self.mean(template, node, &|req, cap| (cap - req).max(0) * 100 / cap))
             }
+            Score::RequestedToCapacityRatio => each(&|node| self.packing(template, node)),
             Score::MostAllocated => each(&|node| self.mean(template, node, &|req, cap| req.min(cap) * 100 / cap)),
+            Score::BalancedAllocation if self.placement.balanced == Balanced::Difference => each(&|node| {
+                let shares = std::cell::RefCell::new(Vec::new());
+                self.mean(template, node, &|req, cap| {
+                    shares.borrow_mut().push(req as f64 / cap as f64);
+                    0
+                });
+                match shares.into_inner()[..] {
+                    [cpu, memory] if cpu < 1.0 && memory < 1.0 => ((1.0 - (cpu - memory).abs()) * 100.0) as i64,
+                    _ => 0,
+                }
+            }),
             Score::BalancedAllocation if template.requests.cpu.0 == 0 && template.requests.memory.0 == 0 => {
                 each(&|_| 0)
             }
@@ -334,6 +373,18 @@ impl Naive {
             }),
             Score::FewestPods => each(&|node| -(self.on(node).filter(|pod| !pod.terminating).count() as i64)),
         }
+    }
+
+    /// By the straight shape from 0 at 0 % to 10 at 100 %, over CPU with weight 3 and the extended resource with 1.
+    fn packing(&self, template: &PodTemplate, node: NodeId) -> i64 {
+        let (cap, gpu) = (&self.catalog.nodes[node].allocatable, self.catalog.names.find("example.com/gpu"));
+        let gpus = |t: &PodTemplate| gpu.map_or(0, |name| t.requests.extended(name));
+        let all = || self.on(node).map(|pod| self.template(pod)).chain([template]);
+        let share = |used: i64, cap: i64| if cap == 0 { 0 } else { (used * 100 / cap).min(100) };
+        let cpu = share(all().map(|t| t.score_cpu.0).sum(), cap.cpu.0);
+        let gpu = if gpus(template) == 0 { 0 } else { share(all().map(gpus).sum(), gpu.map_or(0, |g| cap.extended(g))) };
+        let weights = if cpu == 0 { 0 } else { 3 } + i64::from(gpu != 0);
+        if weights == 0 { 0 } else { ((3 * cpu + gpu) as f64 / weights as f64).round() as i64 }
     }
 
     fn mean(&self, template: &PodTemplate, node: NodeId, part: &dyn Fn(i64, i64) -> i64) -> i64 {
@@ -432,7 +483,7 @@ impl Naive {
 
     fn pull(&self, template: &PodTemplate, node: NodeId) -> i64 {
         let labels = &self.catalog.nodes[node].labels;
-        let mut sum = 0;
+        let (mut sum, args) = (0, &self.placement.args);
         for pod in self.nodes.iter().flat_map(|(other, _)| self.on(*other)) {
             let existing = self.template(pod);
             let mut credit = |term: &PodTerm, weight: i64, speaks_of: &PodTemplate| {
@@ -444,7 +495,10 @@ impl Naive {
             let (mine, theirs) = (&template.affinity, &existing.affinity);
             mine.pod_preferred.iter().for_each(|w| credit(&w.item, i64::from(w.weight), existing));
             mine.anti_preferred.iter().for_each(|w| credit(&w.item, -i64::from(w.weight), existing));
-            theirs.pod_required.iter().for_each(|term| credit(term, 1, template));
+            if args.ignore_existing_terms && mine.pod_preferred.is_empty() && mine.anti_preferred.is_empty() {
+                continue;
+            }
+            theirs.pod_required.iter().for_each(|term| credit(term, args.hard_affinity_weight, template));
             theirs.pod_preferred.iter().for_each(|w| credit(&w.item, i64::from(w.weight), template));
             theirs.anti_preferred.iter().for_each(|w| credit(&w.item, -i64::from(w.weight), template));
         }

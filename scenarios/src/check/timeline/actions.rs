@@ -159,7 +159,8 @@ impl Checker<'_> {
             [(&raw.undo, Action::Undo), (&raw.pause, Action::Pause), (&raw.resume, Action::Resume)];
         for (name, action) in simple {
             if let Some(name) = name {
-                return self.operable(&name.value.0, Operation::Rollout).map(action);
+                let wanted = if raw.undo.is_some() { Operation::Rollout } else { Operation::Hold };
+                return self.operable(&name.value.0, wanted).map(action);
             }
         }
         let name = &raw.delete.as_ref()?.value.0;
@@ -171,13 +172,19 @@ impl Checker<'_> {
         let workload = self.known_workload(name)?;
         let kind = self.low.catalog.workloads[workload].kind;
         let possible = match operation {
-            Operation::Scale => kind != WorkloadKind::Pod,
-            Operation::Rollout => kind == WorkloadKind::Deployment,
+            Operation::Scale => {
+                matches!(kind, WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::StatefulSet)
+            }
+            Operation::Rollout => {
+                matches!(kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet)
+            }
+            Operation::Hold => kind == WorkloadKind::Deployment,
         };
         if !possible {
             let (what, wanted) = match operation {
-                Operation::Scale => ("be scaled", "a deployment or replica set"),
-                Operation::Rollout => ("roll out", "a deployment"),
+                Operation::Scale => ("be scaled", "a deployment, stateful set or replica set"),
+                Operation::Rollout => ("roll out", "a deployment, stateful set or daemon set"),
+                Operation::Hold => ("be held", "a deployment"),
             };
             self.low
                 .problems
@@ -219,8 +226,13 @@ impl Checker<'_> {
                 format!("`{}` already has this image: nothing is rolled out", raw.workload.value),
             );
         }
-        let template =
-            self.same_template(workload, &next, history).unwrap_or_else(|| self.low.catalog.templates.push(next));
+        let template = match self.same_template(workload, &next, history) {
+            Some(template) => template,
+            None => {
+                crate::manifest::restamp(&mut next, self.low.catalog);
+                self.low.catalog.templates.push(next)
+            }
+        };
         Some(Action::Deploy { workload, template })
     }
 
@@ -378,6 +390,7 @@ impl Checker<'_> {
 enum Operation {
     Scale,
     Rollout,
+    Hold,
 }
 
 fn in_words(mode: Mode) -> String {

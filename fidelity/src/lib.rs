@@ -1,0 +1,14 @@
+//! How far Shakedown agrees with real clusters: recordings, replays of them, and counts of what agrees.
+//!
+//! Recordings ship inside the crate, compressed. Each is replayed through the engine's own code and compared step by
+//! step; nothing here repairs a difference, and nothing decides by a recording. Start at [`placement::conform`] and
+//! [`Agreement`].
+
+mod agreement;
+mod docs;
+pub mod placement;
+pub mod recordings;
+pub mod timeline;
+
+pub use agreement::{Agreement, Check, Count, Disagreement};
+pub use docs::{Part, kubernetes_page};

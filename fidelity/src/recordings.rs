@@ -1,0 +1,186 @@
+//! Recordings of real clusters: those that ship with the program, and files of users.
+//!
+//! Everything is read as a stream, so that a file of any size needs little memory. What a line means is the business
+//! of whoever reads it. Start at [`Source`] and [`shipped`].
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use ruzstd::decoding::StreamingDecoder;
+
+/// The first bytes of a zstd frame. Source: RFC 8878, 3.1.1.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Longer lines are refused: the largest recorded problem has a fiftieth of it.
+pub const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// A recording inside the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Shipped {
+    /// Its file below `fidelity/recordings`, without the `.zst` at the end.
+    pub name: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! recordings {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Shipped { name: $name, bytes: include_bytes!(concat!("../recordings/", $name, ".zst")) }),+]
+    };
+}
+
+/// All of them, sorted by name.
+const SHIPPED: &[Shipped] = recordings![
+    "kubernetes/placement.jsonl",
+    "kubernetes/timelines/a_rolling_update.json",
+    "kubernetes/timelines/b_scale_10_30_10.json",
+    "kubernetes/timelines/cd_node_failures.json",
+    "kubernetes/timelines2/01_stuck_rollout_undo.json",
+    "kubernetes/timelines2/02_node_dies_mid_rollout.json",
+    "kubernetes/timelines2/03a_recreate.json",
+    "kubernetes/timelines2/03b_pause_scale_resume.json",
+    "kubernetes/timelines2/04a_statefulset_ordered.json",
+    "kubernetes/timelines2/04b_statefulset_parallel.json",
+    "kubernetes/timelines2/04c_statefulset_dead_node.json",
+    "kubernetes/timelines2/05a_daemonset_updates.json",
+    "kubernetes/timelines2/05b_daemonset_join_notready.json",
+    "kubernetes/timelines2/05c_node_join_taints.json",
+    "kubernetes/timelines2/06a_job_completions.json",
+    "kubernetes/timelines2/06b_job_backoff.json",
+    "kubernetes/timelines2/06c_job_indexed.json",
+    "kubernetes/timelines2/06d_job_deadline.json",
+    "kubernetes/timelines2/07a_pdb_drain.json",
+    "kubernetes/timelines2/07b_pdb_unhealthy.json",
+    "kubernetes/timelines2/08_scale_up_default_qps.json",
+    "kubernetes/timelines2/09_endpointslices.json",
+    "kubernetes/timelines2/10a_no_cluster_event.json",
+    "kubernetes/timelines2/10b_unrelated_delete_every_2s.json",
+    "kubernetes/timelines2/10c_fitting_node_added.json",
+    "kubernetes/timelines2/10d_backlog.json",
+    "kubernetes/timelines2/11a_rs_deletion_order.json",
+    "kubernetes/timelines2/11b_rs_deletion_stepwise.json",
+    "kubernetes/timelines2/11c_deployment_deletion_order.json",
+    "kubernetes/timelines2/11d_deployment_deletion_stepwise.json",
+    "kubernetes/timelines2/12_noexecute_taints.json",
+    "kubernetes/timelines2/13_preemption_cascade.json",
+];
+
+/// The recording called `name`, such as `kubernetes/placement.jsonl`.
+pub fn shipped(name: &str) -> Option<Shipped> {
+    SHIPPED.iter().copied().find(|recording| recording.name == name)
+}
+
+/// Recordings below a directory such as `kubernetes/timelines/`, sorted by name.
+pub fn shipped_below(directory: &str) -> impl Iterator<Item = Shipped> + '_ {
+    SHIPPED.iter().copied().filter(move |recording| recording.name.starts_with(directory))
+}
+
+impl Shipped {
+    /// All of it, unpacked.
+    pub fn text(self) -> String {
+        let mut text = String::new();
+        let mut reader = unpacked(self.bytes).expect("what ships is a zstd frame");
+        reader.read_to_string(&mut text).expect("what ships is intact UTF-8, as a test makes sure");
+        text
+    }
+}
+
+/// Where a recording comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The program itself.
+    Shipped(Shipped),
+    /// A file, plain or compressed.
+    File(PathBuf),
+}
+
+impl Source {
+    /// Its name, for messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Shipped(shipped) => format!("shipped:{}", shipped.name),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Opens it, and unpacks on the way when it is compressed: by its first bytes, not by its name.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or begins like a zstd frame and is none.
+    pub fn open(&self) -> io::Result<Box<dyn BufRead>> {
+        match self {
+            Self::Shipped(shipped) => unpacked(shipped.bytes),
+            Self::File(path) => open_file(path),
+        }
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    let mut reader = BufReader::new(file);
+    // Pipes may hand over less than four bytes at first; then it is taken as plain text, and its first line is refused.
+    let packed = reader.fill_buf()?.starts_with(&MAGIC);
+    if packed { unpacked(reader) } else { Ok(Box::new(reader)) }
+}
+
+fn unpacked<R: Read + 'static>(from: R) -> io::Result<Box<dyn BufRead>> {
+    let decoder = StreamingDecoder::new(from).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(Box::new(BufReader::new(decoder)))
+}
+
+/// Why a line could not be read.
+#[derive(Debug)]
+pub enum LineError {
+    /// The file system refused, or the compressed data is damaged.
+    Io(io::Error),
+    /// The line is longer than [`MAX_LINE_BYTES`].
+    TooLong,
+    /// The line is not UTF-8.
+    NotUtf8,
+}
+
+/// The next line without its end; `None` at the end of the file.
+///
+/// # Errors
+/// See [`LineError`]. Nothing can be read after an error.
+pub fn next_line(reader: &mut dyn BufRead) -> Result<Option<String>, LineError> {
+    let mut bytes = Vec::new();
+    let mut limited = reader.take(MAX_LINE_BYTES as u64 + 1);
+    limited.read_until(b'\n', &mut bytes).map_err(LineError::Io)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    } else if bytes.len() > MAX_LINE_BYTES {
+        return Err(LineError::TooLong);
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| LineError::NotUtf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_recording_unpacks_and_has_its_place_in_the_order() {
+        assert!(SHIPPED.is_sorted_by_key(|recording| recording.name));
+        for recording in SHIPPED {
+            assert!(recording.text().starts_with('{'), "{}", recording.name);
+        }
+        assert_eq!(shipped_below("kubernetes/timelines/").count(), 3);
+        assert_eq!(shipped_below("kubernetes/timelines2/").count(), 28);
+    }
+
+    #[test]
+    fn lines_end_with_the_file_and_are_bounded() {
+        let mut reader: &[u8] = b"one\n\ntwo";
+        let lines: Vec<String> = std::iter::from_fn(|| next_line(&mut reader).unwrap()).collect();
+        assert_eq!(lines, ["one", "", "two"]);
+        let long = vec![b'x'; MAX_LINE_BYTES + 1];
+        assert!(matches!(next_line(&mut long.as_slice()), Err(LineError::TooLong)));
+        assert!(matches!(next_line(&mut &b"\xff\n"[..]), Err(LineError::NotUtf8)));
+    }
+}
