@@ -220,6 +220,8 @@ impl Director {
             if !nodes.is_empty() {
                 stage.commands.push(command(cause, Operation::Uncordon { nodes }));
             }
+        } else if let Some(undo) = hold.impact.undone_by() {
+            stage.commands.push(command(cause, undo));
         } else {
             stage.target.lift(now, fault, cause, stage.facts);
         }

@@ -4,7 +4,9 @@
 //! one; a link is cut while any partition cuts it; delays add up; losses are independent (`1 - (1-p)(1-q)`).
 //! Start at [`Action`]; [`Effect`] is what remains once the targets are chosen.
 
-use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
+use shakedown_engine::fact::Component;
+use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
+use shakedown_engine::message::{Flood, Instances};
 use shakedown_engine::time::Span;
 
 use crate::select::{NodeSelection, PodSelection, Side};
@@ -82,6 +84,24 @@ pub enum Action {
     Apply(WorkloadId),
     /// An operator deletes a workload.
     Delete(WorkloadId),
+    /// An operator deletes a namespace with all its workloads.
+    DeleteNamespace(Symbol),
+    /// Instances of a part of the control plane stop; lifted: they run again.
+    StopPart {
+        /// Which part.
+        part: Component,
+        /// Which of its instances.
+        instances: Instances,
+    },
+    /// Instances of a part of the control plane that were stopped run again.
+    StartPart {
+        /// Which part.
+        part: Component,
+        /// Which of its instances.
+        instances: Instances,
+    },
+    /// Somebody asks the API server for far too much; lifted: no longer.
+    Flood(Flood),
 }
 
 /// How CPU is taken away.

@@ -14,6 +14,7 @@ pub mod html;
 pub mod json;
 pub mod measure;
 pub mod names;
+mod notes;
 pub mod plot;
 mod run;
 pub mod terminal;

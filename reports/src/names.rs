@@ -23,6 +23,11 @@ impl<'a> Names<'a> {
         Self { run, pods }
     }
 
+    /// The run whose names these are.
+    pub(crate) fn run(&self) -> &'a Run {
+        self.run
+    }
+
     /// A node's name.
     pub fn node(&self, node: NodeId) -> String {
         let spec = self.run.catalog.nodes.get(node);
@@ -172,7 +177,7 @@ impl<'a> Names<'a> {
                 slice.requests / 1000,
                 slice.good / 1000
             ),
-            _ => format!("{kind:?}"),
+            _ => self.told(kind).unwrap_or_else(|| format!("{kind:?}")),
         }
     }
 

@@ -158,6 +158,10 @@ pages! {
         "No node has this role.",
         "    kill: { role: manager }",
         "Give some node `roles: [manager]`.";
+    "E0312", "an unknown plugin of the scheduler",
+        "The scheduler's configuration names a plugin that kube-scheduler does not have.",
+        "    plugins: { score: { disabled: [{ name: NodeResourceFit }] } }",
+        "Correct the name. Plugins from outside the tree are not simulated.";
     "E0401", "a selector that matches nothing",
         "No node or pod can ever meet all of these conditions, so the fault would hit nobody.",
         "    kill: { nodes: [doe], zone: a }   # doe is in zone b",
@@ -230,6 +234,10 @@ pages! {
         "The file has no services, is a Kubernetes manifest, or has several documents.",
         "    workloads: [{ compose: deployment.yaml }]",
         "Name Kubernetes objects under `manifest`, and Compose files under `compose`.";
+    "E0512", "a scheduler configuration that kube-scheduler refuses",
+        "The file is no `KubeSchedulerConfiguration` of version v1, or has fields or values that kube-scheduler does not take.",
+        "    percentageOfNodesToScore: 120",
+        "Correct the field; kube-scheduler would not start with this file.";
     "W0305", "an expectation for another orchestrator",
         "The scenario does not run under the orchestrator that the expectation is for.",
         "    orchestrators: [swarm]\n    expect: [{ metric: pending, equals: 0, only: kubernetes }]",
@@ -248,15 +256,15 @@ pages! {
         "Name another image.";
     "W0601", "a kind that is not modelled",
         "Objects of this kind would change what happens, but are ignored.",
-        "    kind: StatefulSet",
-        "Read results with that in mind; write an equivalent Deployment where it matters.";
+        "    kind: VerticalPodAutoscaler",
+        "Read results with that in mind.";
     "N0602", "kinds that are not needed",
         "Objects of these kinds change nothing that is simulated.",
         "    kind: ServiceAccount",
         "Nothing.";
     "W0603", "a field that is not modelled",
         "The field would change what happens, but is ignored.",
-        "    sessionAffinity: ClientIP",
+        "    dnsPolicy: None",
         "Read results with that in mind.";
     "W0604", "an unknown field in a manifest",
         "The Kubernetes API has no such field; kubectl refuses it with strict validation.",
@@ -277,7 +285,7 @@ pages! {
     "W0610", "a manifest without pods",
         "Nothing in the manifest runs pods that are simulated.",
         "    kind: ConfigMap",
-        "Name a manifest with Deployments, ReplicaSets or Pods.";
+        "Name a manifest with Deployments, StatefulSets, DaemonSets, Jobs or Pods.";
     "N0611", "keys of a Compose file that change nothing",
         "They are accepted, but nothing that is simulated depends on them: environment, commands, volumes, networks.",
         "    environment: { LOG_LEVEL: debug }",
@@ -294,6 +302,22 @@ pages! {
         "The placement constraints of a Compose service fit no node of the cluster, so its replicas stay pending.",
         "    constraints: [node.role == manager]   # no node has `roles: [manager]`",
         "Give nodes `roles` or `labels` under `cluster.nodes`.";
+    "W0615", "a claim that does not exist",
+        "Pods mount a claim that no manifest declares, so they stay pending, as they do in a real cluster.",
+        "    volumes: [{ name: data, persistentVolumeClaim: { claimName: data } }]   # no such claim",
+        "Name the manifest that declares the claim under `workloads`, too.";
+    "W0616", "an object that refers to nothing",
+        "An autoscaler, ingress or webhook names a workload or service that no manifest declares. What a real controller would report is what happens.",
+        "    scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: no-such-deployment }",
+        "Correct the name, or name the manifest that declares it under `workloads`, too.";
+    "W0617", "pods outside the bounds of their namespace",
+        "A `LimitRange` of the namespace refuses such pods; their controller tries again and again.",
+        "    limits: [{ type: Container, max: { cpu: 1 } }]   # and a container with `limits: { cpu: 2 }`",
+        "Lower the pod's requests and limits, or change the range.";
+    "W0618", "a scheduler that does not exist",
+        "Pods name a scheduler that nobody runs, so they stay pending, as they do in a real cluster.",
+        "    schedulerName: my-scheduler",
+        "Name a `scheduler_config` with a profile of that name, or remove the field.";
 }
 
 #[cfg(test)]

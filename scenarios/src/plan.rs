@@ -28,6 +28,8 @@ pub struct Plan {
     pub orchestrators: Vec<String>,
     /// Flags that differ from the profiles' defaults, in the order in which they are set.
     pub overrides: Vec<Override>,
+    /// What the scheduler is configured with.
+    pub(crate) scheduler: Option<Arc<crate::manifest::SchedulerConfig>>,
     /// One run each.
     pub seeds: Vec<u64>,
     /// What is ignored or assumed, and what else is worth knowing.
@@ -91,6 +93,9 @@ impl Plan {
             problem.help = suggestion(orchestrator, Profile::all_names());
             return Err(Diagnostics::one(problem));
         };
+        if let Some(config) = self.scheduler.as_ref().filter(|_| Profile::family(profile.name) == "kubernetes") {
+            config.apply(&mut profile);
+        }
         for one in &self.overrides {
             let wanted =
                 one.orchestrator.as_deref().is_none_or(|name| name == orchestrator || name == Profile::family(orchestrator));

@@ -162,7 +162,13 @@ impl Loads {
 
     /// Nodes know something else than others of their kind, or are like others again.
     pub(crate) fn regroup_all(&mut self) {
-        self.sources.iter_mut().for_each(|(_, source)| source.groups_stale = true);
+        for id in self.sources.ids() {
+            self.sources[id].groups_stale = true;
+            // Whoever chooses anew takes load along.
+            if self.sources[id].pins.is_some() {
+                self.mark(id, Load::Changed, FactId::NONE);
+            }
+        }
     }
 }
 

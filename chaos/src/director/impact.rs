@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use shakedown_engine::ids::{NodeId, PodId};
-use shakedown_engine::message::Operation;
+use shakedown_engine::message::{Operation, PartChange};
 use shakedown_engine::rng::Stream;
 
 use crate::fault::{Action, Effect, Group, Link, NetworkRule, PodDeath};
@@ -71,6 +71,14 @@ impl Impact {
             &Action::Resume(workload) => Self::Operator(Operation::Resume { workload }),
             &Action::Apply(workload) => Self::Operator(Operation::Apply { workload }),
             &Action::Delete(workload) => Self::Operator(Operation::Delete { workload }),
+            &Action::DeleteNamespace(namespace) => Self::Operator(Operation::DeleteNamespace { namespace }),
+            &Action::StopPart { part, instances } => {
+                Self::Operator(Operation::ControlPlane { part, change: PartChange::Stop(instances) })
+            }
+            &Action::StartPart { part, instances } => {
+                Self::Operator(Operation::ControlPlane { part, change: PartChange::Start(instances) })
+            }
+            &Action::Flood(flood) => Self::Operator(Operation::Flood { flood, on: true }),
         }
     }
 
@@ -95,7 +103,7 @@ impl Impact {
             Self::Physical { effect, .. } => {
                 matches!(effect, Effect::Down { .. } | Effect::Saturate { .. } | Effect::Network { .. })
             }
-            Self::Operator(_) => self.closes().is_some(),
+            Self::Operator(_) => self.closes().is_some() || self.undone_by().is_some(),
         }
     }
 
@@ -119,6 +127,17 @@ impl Impact {
     pub(super) fn closes(&self) -> Option<&[NodeId]> {
         match self {
             Self::Operator(Operation::Cordon { nodes } | Operation::Drain { nodes }) => Some(nodes),
+            _ => None,
+        }
+    }
+
+    /// The command that ends it, where there is one that is the same whatever else holds.
+    pub(super) fn undone_by(&self) -> Option<Operation> {
+        match *self {
+            Self::Operator(Operation::ControlPlane { part, change: PartChange::Stop(instances) }) => {
+                Some(Operation::ControlPlane { part, change: PartChange::Start(instances) })
+            }
+            Self::Operator(Operation::Flood { flood, on: true }) => Some(Operation::Flood { flood, on: false }),
             _ => None,
         }
     }

@@ -62,7 +62,9 @@ impl Control {
 
     /// Looks whether a start is due, and whether it may be.
     pub(super) fn sync_cron(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
-        let Some(row) = self.crons.get_mut(&workload).filter(|row| row.wake_at.is_some_and(|at| at <= cx.now)) else { return };
+        let Some(row) = self.crons.get_mut(&workload).filter(|row| row.wake_at.is_some_and(|at| at <= cx.now)) else {
+            return;
+        };
         row.wake_at = None;
         let (last, starting) = (row.last, row.starting);
         let held = self.workloads[workload].paused || !self.workloads[workload].exists;

@@ -370,12 +370,18 @@ impl Control {
         let place = &daemon.places[row.slot as usize];
         let outdated = Some(row.revision) != owner.current && place.fit != Fit::No;
         let asked = owner.rollout.as_ref().map_or(owner.cause, |rollout| rollout.fact);
-        let by = if outdated { (Deletion::RolledOut, asked) } else { (Deletion::ScaledDown, place.why.max(owner.cause)) };
+        let by =
+            if outdated { (Deletion::RolledOut, asked) } else { (Deletion::ScaledDown, place.why.max(owner.cause)) };
         self.delete_pod(cx, (Client::Daemon, by.1), (pod, by.0, None));
     }
 
     /// The store has a new pod of a DaemonSet, or refused it.
-    pub(super) fn daemon_create_done(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, (slot, pod): (u32, Option<PodId>)) {
+    pub(super) fn daemon_create_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        (slot, pod): (u32, Option<PodId>),
+    ) {
         let cause = self.workloads[workload].cause;
         let Some(row) = self.daemons.rows.get_mut(&workload) else { return };
         row.creating = row.creating.saturating_sub(1);
@@ -463,7 +469,10 @@ impl Control {
                 sum.exchange(Counts::default(), place.counts);
                 let lives = |pod: &&PodId| !self.pods[**pod].gone && self.pods[**pod].slot as usize == n;
                 if place.pods.iter().filter(lives).count() != place.pods.len() {
-                    wrong.push(format!("{workload:?} lists on node {n} pods that are gone or elsewhere: {:?}", place.pods));
+                    wrong.push(format!(
+                        "{workload:?} lists on node {n} pods that are gone or elsewhere: {:?}",
+                        place.pods
+                    ));
                 }
             }
             if sum != row.counts {

@@ -3,6 +3,8 @@
 //! - `store`: what a change costs, and [`store::Write`], all changes there are
 //! - `pods`: life of a pod in the store · `nodes`: health, zones, eviction · `garbage`: deleted nodes · `scheduling`: the scheduler's loop
 //! - `replication`: revisions keep their number · `workloads`: rollouts, operations · `endpoints`: discovery
+//! - `job`, `cron`: runs to completion · `autoscaler`: replicas follow a load · `pools`: machines follow pods
+//! - `stateful`, `daemon`: replicas with names, one pod a node · `sets`: where the life of pods meets those two
 //! - `view`: what others may see · `audit`: whether all tables agree
 //!
 //! Start at [`Control::alarm`], the table of everything that happens by itself.

@@ -37,7 +37,7 @@ impl Control {
         let row = &mut self.nodes[node];
         row.steady = beats == Beats::Steady;
         if beats == Beats::Steady {
-            self.storage_agent_back(cx, cause, node, super::volumes::Back::Reconnected);
+            self.storage_agent_back(cx, cause, node);
         }
         let row = &mut self.nodes[node];
         if !row.healthy && matches!(beats, Beats::Ceased { .. }) {

@@ -1,7 +1,6 @@
 //! Life of a pod in the store: created, bound, assigned, reported, deleted.
 
 use crate::control::budget::PodChange;
-use crate::control::volumes::Back;
 use crate::control::tables::{Loss, PodRow};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
@@ -256,11 +255,11 @@ impl Control {
         match message {
             Message::Register => {
                 self.register(cx, cause, node);
-                self.storage_agent_back(cx, cause, node, Back::Booted);
+                self.storage_agent_back(cx, cause, node);
                 self.hello(cx, cause, node);
             }
             Message::Hello => {
-                self.storage_agent_back(cx, cause, node, Back::Reconnected);
+                self.storage_agent_back(cx, cause, node);
                 self.hello(cx, cause, node);
             }
             Message::Status { pod, state } => {
@@ -280,7 +279,8 @@ impl Control {
     pub(super) fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
         let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now && !self.waits_for_volumes(**pod);
         let pods = self.nodes[node].pods.iter().filter(due);
-        let snapshot = pods.map(|&pod| (pod, self.pods[pod].template, self.pods[pod].deleting)).collect();
+        let pods = pods.map(|&pod| (pod, self.pods[pod].template, self.pods[pod].deleting));
+        let snapshot = pods.chain(self.storage_leftovers(node)).collect();
         cx.tell(node, cause, Message::Snapshot { pods: snapshot });
     }
 

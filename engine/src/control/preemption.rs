@@ -112,7 +112,8 @@ impl Control {
             let Some((victims, _)) = self.scheduling.preempting.by_pod.get_mut(&pod) else { continue };
             victims.remove(&victim);
             if victims.is_empty() {
-                let (_, refused_by) = self.scheduling.preempting.by_pod.remove(&pod).expect("it was found a line above");
+                let (_, refused_by) =
+                    self.scheduling.preempting.by_pod.remove(&pod).expect("it was found a line above");
                 self.scheduling.queue.refused(pod, refused_by, cx.now);
                 self.wake_scheduler(cx);
             }

@@ -7,6 +7,7 @@ use crate::control::tables::{ANY_SLOT, Loss};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{PodId, RevisionId, WorkloadId};
+use crate::model::WorkloadKind;
 use crate::profile::Removal;
 use crate::rng::Purpose;
 use crate::rollout::replication::{self, Change, PodFacts, Stage};
@@ -137,7 +138,10 @@ impl Control {
             PodPhase::Running | PodPhase::Ready | PodPhase::Failing if row.node.is_some() => Stage::Running,
             _ => Stage::Pending,
         };
-        let neighbours = row.node.map_or(0, |node| {
+        // Only revisions of one owner are related: a ReplicaSet that nobody owns crowds no node.
+        // Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, `getReplicaSetsWithSameController`.
+        let owned = self.catalog.workloads[row.workload].kind != WorkloadKind::ReplicaSet;
+        let neighbours = row.node.filter(|_| owned).map_or(0, |node| {
             let on_node = self.nodes[node].pods.iter().map(|&p| &self.pods[p]);
             on_node.filter(|other| other.workload == row.workload && other.active()).count() as u32
         });

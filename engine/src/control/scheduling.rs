@@ -120,7 +120,7 @@ impl Control {
                 self.scheduling.queue.remove(pod);
                 self.scheduling.refused.remove(&pod);
                 self.take_place(pod, node);
-                self.scheduling.queue.on_event(Event::PodAdded, cx.now);
+                self.pod_moved(cx, Event::PodAdded, pod);
                 self.bind(cx, pod, node);
             }
             Outcome::Refused(refusal) => self.refuse(cx, pod, &refusal),
@@ -200,8 +200,16 @@ impl Control {
         let request = self.request(pod);
         self.scheduling.scheduler.release(&request, node);
         self.pods[pod].assumed = None;
-        self.scheduling.queue.on_event(Event::PodReleased, cx.now);
+        self.pod_moved(cx, Event::PodReleased, pod);
         self.wake_scheduler(cx);
+    }
+
+    /// A pod took its place or left it: those are tried again whom that can help.
+    pub(super) fn pod_moved(&mut self, cx: &mut Cx<'_>, event: Event, pod: PodId) {
+        let (pods, moved) = (&self.pods, self.pods[pod].template);
+        let Scheduling { queue, scheduler, .. } = &mut self.scheduling;
+        let helps = |waiting: PodId, filters| scheduler.helps(event, moved, (pods[waiting].template, filters));
+        queue.on_event_for(event, cx.now, helps);
     }
 
     /// A node opened or closed: pods that were refused may fit now.

@@ -152,7 +152,8 @@ impl Control {
     fn stateful_stage(&self, pod: PodId, now: Time) -> Stage {
         let row = &self.pods[pod];
         let min_ready = self.catalog.workloads[row.workload].min_ready;
-        if row.deleting.is_some() || row.delete_sent || !self.workloads[row.workload].revisions.contains(&row.revision) {
+        if row.deleting.is_some() || row.delete_sent || !self.workloads[row.workload].revisions.contains(&row.revision)
+        {
             Stage::Terminating
         } else if row.phase != PodPhase::Ready {
             Stage::Unready
@@ -193,7 +194,9 @@ impl Control {
         let Some(set) = self.stateful.get_mut(&workload) else { return };
         let Some(revision) = (if updated { newest } else { set.base }) else { return };
         if self.admission.holds(revision, cx.now) {
-            return set.batches.clear(); // It tries again when its back-off is over.
+            set.batches.clear(); // It tries again when its back-off is over.
+            set.waits_for = Some(ordinal);
+            return;
         }
         // It comes because the one before went, or because its turn has come.
         let predecessor = ordinal.checked_sub(1).and_then(|n| set.names.get(&n)).map(|&pod| self.pods[pod].last_fact);

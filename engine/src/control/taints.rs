@@ -84,7 +84,7 @@ impl Control {
         if self.nodes[node].taints.is_empty() && self.nodes[node].ending.0.is_empty() {
             return;
         }
-        let automatic = self.is_daemon(pod).then(|| self.daemon_tolerations(pod)).unwrap_or_default();
+        let automatic = if self.is_daemon(pod) { self.daemon_tolerations(pod) } else { Vec::new() };
         let stay = stay((&self.catalog.templates[self.pods[pod].template], &automatic), &self.nodes[node].taints);
         let ending = &mut self.nodes[node].ending.0;
         match stay {

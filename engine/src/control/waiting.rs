@@ -130,7 +130,7 @@ impl Control {
         let (mut cost, mut taken, mut refused) = (Span::ZERO, Vec::new(), Vec::new());
         for pod in waiting {
             let (outcome, spent) = self.try_place(pod);
-            cost = cost + spent;
+            cost += spent;
             match outcome {
                 Outcome::Placed { node, .. } => {
                     self.take_place(pod, node);
@@ -169,6 +169,7 @@ impl Control {
             }
             self.scheduling.refused.remove(&pod);
             self.bind(cx, pod, node);
+            self.pod_moved(cx, Event::PodAdded, pod);
         }
         // The next pod in line may have been placed as well.
         let row = self.scheduling.waiting.groups.get_mut(&group).expect("a group that is decided on is known");
@@ -180,7 +181,6 @@ impl Control {
                 None => self.scheduling.queue.remove(standing),
             }
         }
-        self.scheduling.queue.on_event(Event::PodAdded, cx.now);
     }
 
     /// What is left of a group waits.

@@ -238,7 +238,8 @@ pub enum MetricTarget {
 /// How fast an autoscaler moves in one direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScalingRules {
-    /// Looks back over so long and takes the calmest recommendation.
+    /// Looks back over so long and takes the calmest recommendation. [`Span::MAX`] on the way down: as long as the
+    /// cluster is set to (`horizontal-pod-autoscaler-downscale-stabilization`).
     pub window: Span,
     /// Deviation in thousandths that is ignored; `None`: the cluster's own.
     pub tolerance: Option<u32>,

@@ -126,12 +126,7 @@ pub(in crate::profile) const FLAGS: [Flag; 17] = [
         Kind::Percent,
         max_unready_percent
     ),
-    cluster!(
-        "max-empty-bulk-delete",
-        "Empty machines that are given back at once.",
-        Kind::Positive,
-        max_empty_at_once
-    ),
+    cluster!("max-empty-bulk-delete", "Empty machines that are given back at once.", Kind::Positive, max_empty_at_once),
     cluster!(
         "node-delete-delay-after-taint",
         "Time from the taint that closes a machine until it is given back.",

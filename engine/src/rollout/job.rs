@@ -234,9 +234,8 @@ impl Run {
             review.act = Act::Create(vec![0; missing]);
             return;
         }
-        let free = |index: &u32| {
-            !tally.done.contains(index) && !tally.lost.contains(index) && !seen.taken.contains(index)
-        };
+        let free =
+            |index: &u32| !tally.done.contains(index) && !tally.lost.contains(index) && !seen.taken.contains(index);
         let indexes: Vec<u32> = (0..spec.completions.unwrap_or(0)).filter(free).take(missing).collect();
         let wait = |index: &u32| match tally.by_index.get(index) {
             Some(f) if spec.backoff_limit_per_index.is_some() => remaining(f.all, f.last, now),

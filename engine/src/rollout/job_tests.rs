@@ -107,8 +107,7 @@ fn the_lowest_missing_indexes_come_first() {
 #[test]
 fn indexes_wait_and_fail_on_their_own() {
     let mut run = Run::default();
-    let spec =
-        JobSpec { backoff_limit: u32::MAX, backoff_limit_per_index: Some(1), ..indexed(2, 3) };
+    let spec = JobSpec { backoff_limit: u32::MAX, backoff_limit_per_index: Some(1), ..indexed(2, 3) };
     let seen = Seen { active: 1, taken: [1].into(), ..Seen::default() };
     let review = pass(&mut run, &spec, &seen, &[ended(0, false, 5)], 6);
     assert_eq!(review.act, Act::Nothing, "only the lowest pending index comes into question, and it waits");

@@ -22,8 +22,11 @@ fn all(used: &[i64]) -> Vec<Sample> {
 }
 
 fn ask(pods: &[Sample], target: u32, current: u32) -> Option<u32> {
-    let youth =
-        Youth { initialization: Span::from_secs(300), readiness_delay: Span::from_secs(30), window: Span::from_secs(15) };
+    let youth = Youth {
+        initialization: Span::from_secs(300),
+        readiness_delay: Span::from_secs(30),
+        window: Span::from_secs(15),
+    };
     let aim = Aim::Utilization(target);
     recommend(&Question { pods, aim, youth: Some(youth), current, tolerance: (100, 100), now: NOW })
 }

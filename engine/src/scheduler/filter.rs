@@ -140,7 +140,9 @@ impl Scheduler {
         let named = self.fixed[self.classes[ask.class].fixed].named.as_ref();
         match (ask.only, named) {
             (None, None) => None,
-            (Some(only), _) => Some([only].into_iter().filter(known).filter(|&n| self.is_named(ask.class, n)).collect()),
+            (Some(only), _) => {
+                Some([only].into_iter().filter(known).filter(|&n| self.is_named(ask.class, n)).collect())
+            }
             (None, Some(named)) => Some(named.iter().copied().filter(known).collect()),
         }
     }
@@ -208,20 +210,23 @@ impl Scheduler {
                 Filter::NodeResourcesFit if self.usage.shortage(&class.demand, (spec, n), verdict) => return true,
                 Filter::NodeResourcesFit => None,
                 Filter::NodePorts => (!self.usage.ports_free(&class.demand, n)).then_some(Reason::Port),
-                Filter::VolumeRestrictions
-                | Filter::NodeVolumeLimits
-                | Filter::VolumeBinding
-                | Filter::VolumeZone => match self.volumes.refusal(filter, node, &self.catalog) {
-                    Some(refused) => {
-                        *verdict = refused;
-                        return true;
+                Filter::VolumeRestrictions | Filter::NodeVolumeLimits | Filter::VolumeBinding | Filter::VolumeZone => {
+                    match self.volumes.refusal(filter, node, &self.catalog) {
+                        Some(refused) => {
+                            *verdict = refused;
+                            return true;
+                        }
+                        None => None,
                     }
-                    None => None,
-                },
+                }
                 Filter::PodTopologySpread => self.spread_refusal(class, n),
                 Filter::InterPodAffinity => self.affinity_refusal(class, n),
                 Filter::NodeUnschedulable | Filter::NodeName | Filter::TaintToleration | Filter::NodeAffinity => {
-                    if fixed.passes[n] { None } else { fixed.rules.refusal(filter, spec, state, &self.catalog) }
+                    if fixed.passes[n] {
+                        None
+                    } else {
+                        fixed.rules.refusal(filter, spec, state, &self.catalog)
+                    }
                 }
             };
             if let Some(reason) = reason {

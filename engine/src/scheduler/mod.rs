@@ -13,6 +13,7 @@ mod class;
 mod counters;
 mod filter;
 mod fixed;
+mod hints;
 mod ledger;
 mod memo;
 mod nominated;

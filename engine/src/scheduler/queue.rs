@@ -262,6 +262,11 @@ impl SchedulingQueue {
 
     /// Something changed: waiting pods that it can help are tried again, after their back-off.
     pub fn on_event(&mut self, event: Event, now: Time) {
+        self.on_event_for(event, now, |_, _| true);
+    }
+
+    /// The same when it can be told of each waiting pod and the filters that refused it whether the event helps it.
+    pub fn on_event_for(&mut self, event: Event, now: Time, mut hint: impl FnMut(PodId, FilterSet) -> bool) {
         let helps = event.helps();
         for pod in &self.in_flight {
             let entry = self.pods.get_mut(pod).expect("every part holds known pods");
@@ -270,7 +275,8 @@ impl SchedulingQueue {
             }
         }
         let helped = self.unschedulable.iter().filter(|(refused_by, _)| refused_by.intersects(helps));
-        let helped: Vec<PodId> = helped.flat_map(|(_, pods)| pods.iter().copied()).collect();
+        let helped = helped.flat_map(|(refused_by, pods)| pods.iter().map(|pod| (*pod, *refused_by)));
+        let helped: Vec<PodId> = helped.filter(|&(pod, by)| hint(pod, by)).map(|(pod, _)| pod).collect();
         for pod in helped {
             self.requeue(pod, now);
         }

@@ -186,11 +186,13 @@ impl Usage {
     ///
     /// Source: kubernetes/kube-scheduler:framework/types.go, `HostPortInfo.CheckConflict`.
     pub(super) fn ports_free(&self, demand: &Demand, n: usize) -> bool {
-        let all = |p: &HostPort| p.ip == self.no_address || Some(p.ip) == self.any_address;
-        let clash = |a: &HostPort, b: &HostPort| {
-            a.port == b.port && a.protocol == b.protocol && (a.ip == b.ip || all(a) || all(b))
-        };
-        demand.ports.iter().all(|wanted| !self.ports[n].iter().any(|taken| clash(wanted, taken)))
+        let all = self.all_addresses();
+        demand.ports.iter().all(|wanted| !self.ports[n].iter().any(|taken| clash(wanted, taken, all)))
+    }
+
+    /// The addresses that claim all others with them.
+    pub(super) fn all_addresses(&self) -> [Symbol; 2] {
+        [self.no_address, self.any_address.unwrap_or(self.no_address)]
     }
 
     /// Totals of one node.
@@ -208,4 +210,9 @@ impl Usage {
             terminating: self.terminating[n],
         }
     }
+}
+
+/// True when two claims on ports of one node exclude each other.
+pub(super) fn clash(a: &HostPort, b: &HostPort, all: [Symbol; 2]) -> bool {
+    a.port == b.port && a.protocol == b.protocol && (a.ip == b.ip || all.contains(&a.ip) || all.contains(&b.ip))
 }

@@ -58,6 +58,9 @@ struct OnNode {
     disks: BTreeMap<Symbol, (u32, u32)>,
 }
 
+/// A label of a volume with its present name, and the values that will do.
+type Place = ((Symbol, Option<Symbol>), Vec<Symbol>);
+
 /// What the pod that is being placed needs, worked out once for all nodes.
 #[derive(Clone, Debug, Default)]
 struct Attempt {
@@ -71,7 +74,7 @@ struct Attempt {
     /// Claims to be bound by the placement, smallest first.
     to_bind: Vec<ClaimId>,
     /// Labels that a node must carry, and the values that will do.
-    places: Vec<((Symbol, Option<Symbol>), Vec<Symbol>)>,
+    places: Vec<Place>,
 }
 
 /// What the placement of a pod promises.
@@ -210,7 +213,7 @@ impl Volumes {
     }
 
     /// Labels of bound volumes that tie them to places.
-    fn places(&self, bound: &[VolumeId], catalog: &Catalog) -> Vec<((Symbol, Option<Symbol>), Vec<Symbol>)> {
+    fn places(&self, bound: &[VolumeId], catalog: &Catalog) -> Vec<Place> {
         let mut places = Vec::new();
         for (key, present) in PLACES {
             let Some(label) = catalog.names.find(key) else { continue };

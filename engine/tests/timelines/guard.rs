@@ -8,7 +8,8 @@ use shakedown_engine::ids::{BudgetId, NodeId, QuotaId, WebhookId, WorkloadId};
 use shakedown_engine::labels::Selector;
 use shakedown_engine::message::{Instances, Operation, PartChange};
 use shakedown_engine::model::{
-    Amount, BudgetBound, BudgetSpec, Probe, ProbeKind, ProbeRole, QuotaAmounts, QuotaSpec, UnhealthyEviction, WebhookFailure, WebhookSpec,
+    Amount, BudgetBound, BudgetSpec, Probe, ProbeKind, ProbeRole, QuotaAmounts, QuotaSpec, UnhealthyEviction,
+    WebhookFailure, WebhookSpec,
 };
 use shakedown_engine::profile::RateLimit;
 use shakedown_engine::time::{Span, Time};
@@ -67,7 +68,8 @@ fn evicted(lab: &Lab) -> Vec<f64> {
 }
 
 fn drained(lab: &Lab, node: NodeId) -> Option<f64> {
-    let note = |k: &FactKind| matches!(k, FactKind::Noted { subject: Subject::Node(n), note: Note::Drained } if *n == node);
+    let note =
+        |k: &FactKind| matches!(k, FactKind::Noted { subject: Subject::Node(n), note: Note::Drained } if *n == node);
     since(lab, note).first().copied()
 }
 
@@ -168,7 +170,8 @@ fn an_unready_pod_costs_a_healthy_budget_nothing() {
     near(went[0], 0.018, 0.02, "the unready one");
     near(went[1], 0.026, 0.02, "the ready one");
     assert!(since(&lab, |k| matches!(k, FactKind::EvictionRefused { .. })).is_empty());
-    let lowest = lab.all(|k| matches!(k, FactKind::BudgetChanged { budget: b, healthy: 8, allowed: 0, .. } if *b == budget));
+    let lowest =
+        lab.all(|k| matches!(k, FactKind::BudgetChanged { budget: b, healthy: 8, allowed: 0, .. } if *b == budget));
     assert!(!lowest.is_empty());
 }
 

@@ -273,9 +273,7 @@ fn a_cron_job_runs_each_minute_and_costs_nothing_in_between() {
 fn a_forbidden_start_is_made_up_for_when_the_former_run_ends() {
     let (mut lab, workload) = cron(Concurrency::Forbid, 90);
     lab.until(330);
-    let note = |k: &FactKind| {
-        matches!(k, FactKind::Noted { subject: Subject::Workload(w), note: Note::JobAlreadyActive } if *w == workload)
-    };
+    let note = |k: &FactKind| matches!(k, FactKind::Noted { subject: Subject::Workload(w), note: Note::JobAlreadyActive } if *w == workload);
     near(&lab.times(note)[..1], &[120.1]);
     let created = lab.times(|k| matches!(k, FactKind::RevisionCreated { .. }));
     let ended = lab.times(|k| matches!(k, FactKind::JobCompleted { .. }));
@@ -312,4 +310,111 @@ fn a_lost_node_of_a_job_without_policy_is_not_needed_for_its_end() {
     bench.lab.until(BEGIN + 2_000);
     assert_eq!(bench.lab.view().contradictions(), [""; 0]);
     assert!(bench.times(|k| matches!(k, FactKind::JobCompleted { .. })).len() + bench.failed().len() == 1);
+}
+
+/// A story of a few jobs and a cron job among kills, cuts, deletions and holds; in the end everything is healed.
+fn story(seed: u64) {
+    use shakedown_engine::rng::{Purpose, Streams};
+    let mut dice = Streams::new(seed).stream(Purpose::Fault, 0);
+    let mut setup = Setup::new("kubernetes").nodes("a", 4).nodes("b", 1);
+    let mut jobs = Vec::new();
+    for _ in 0..3 {
+        let mut spec = job(1 + dice.below(6) as u32, 1 + dice.below(12) as u32);
+        spec.indexed = dice.chance(500);
+        spec.replace_when_failed = dice.chance(300);
+        if dice.chance(200) {
+            (spec.completions, spec.indexed) = (None, false);
+        }
+        if spec.indexed && dice.chance(400) {
+            (spec.backoff_limit, spec.backoff_limit_per_index) = (u32::MAX, Some(dice.below(3) as u32));
+            spec.max_failed_indexes = dice.chance(500).then_some(1);
+        }
+        spec.active_deadline = dice.chance(300).then_some(Span::from_secs(200));
+        spec.ttl_after_finished = dice.chance(300).then_some(Span::from_secs(30));
+        if dice.chance(300) {
+            let on = FailureMatch::Disrupted;
+            spec.failure_rules.push(FailureRule { action: FailureRuleAction::Ignore, on });
+        }
+        jobs.push(add(&mut setup, WorkloadKind::Job, Details::Job(spec)));
+    }
+    let concurrency = [Concurrency::Allow, Concurrency::Forbid, Concurrency::Replace][dice.index(3)];
+    let cron = CronSpec {
+        minutes: u64::MAX,
+        hours: u32::MAX,
+        days: u32::MAX,
+        months: u16::MAX,
+        weekdays: u8::MAX,
+        both_days: true,
+        concurrency,
+        starting_deadline: dice.chance(300).then_some(Span::from_secs(90)),
+        suspend: false,
+        job: job(2, 3),
+    };
+    let cron = add(&mut setup, WorkloadKind::CronJob, Details::Cron(cron));
+    let mut lab = setup.start(seed);
+    for pod in 0..2_000 {
+        let why = if dice.chance(250) { Exit::Failed { code: 1 + dice.below(3) as i32 } } else { Exit::Completed };
+        lab.world.exits_of.insert(PodId(pod), (dice.span(Span::ZERO, Span::from_secs(90)), why));
+    }
+    lab.world
+        .exits
+        .extend((0..4).map(|t| (shakedown_engine::ids::TemplateId(t), (Span::from_secs(5), Exit::Completed))));
+    let all: Vec<WorkloadId> = jobs.iter().copied().chain([cron]).collect();
+    let mut log = Vec::new();
+    for &workload in &all {
+        lab.command(Operation::Apply { workload });
+    }
+    for _ in 0..12 {
+        let workload = all[dice.index(all.len())];
+        let node = NodeId(dice.below(5) as u32);
+        let step = dice.below(8);
+        log.push((lab.engine.now(), step, workload, node));
+        match step {
+            0 if !lab.world.down.contains(&node) => lab.kill([node]),
+            1 => {
+                let down: Vec<NodeId> = lab.world.down.iter().copied().collect();
+                lab.boot(down);
+            }
+            2 => lab.cut([node]),
+            3 => lab.heal(),
+            4 => lab.command(Operation::Pause { workload }),
+            5 => lab.command(Operation::Resume { workload }),
+            6 => lab.command(if dice.chance(500) {
+                Operation::Delete { workload }
+            } else {
+                Operation::Apply { workload }
+            }),
+            _ => {
+                let pods = lab.view().pods().map(|p| p.id).filter(|_| dice.chance(300)).collect();
+                lab.command(Operation::DeletePods { pods, grace: None });
+            }
+        }
+        let wait = [Span::from_millis(40), Span::from_secs(8), Span::from_secs(400)][dice.index(3)];
+        let until = lab.engine.now() + dice.span(Span::ZERO, wait);
+        lab.until_time(until);
+        assert_eq!(lab.view().contradictions(), [""; 0], "seed {seed}: {log:#?}");
+    }
+    lab.heal();
+    let down: Vec<NodeId> = lab.world.down.iter().copied().collect();
+    lab.boot(down);
+    lab.command(Operation::Delete { workload: cron });
+    for &workload in &jobs {
+        lab.command(Operation::Apply { workload });
+        lab.command(Operation::Resume { workload });
+    }
+    let end = lab.engine.now() + Span::from_secs(30_000);
+    lab.until_time(end);
+    assert_eq!(lab.view().contradictions(), [""; 0], "seed {seed}: {log:#?}");
+    let left: Vec<_> = lab.view().pods().collect();
+    assert!(left.is_empty(), "seed {seed}: {left:#?} are left after {log:#?}");
+    assert_eq!(lab.engine.planned(), 0, "seed {seed}: {log:#?}");
+    for workload in jobs {
+        let view = lab.view().workload(workload);
+        assert_eq!((view.desired, view.working), (0, false), "seed {seed}: {workload:?} after {log:#?}");
+    }
+}
+
+#[test]
+fn every_job_ends_when_all_is_healed() {
+    (0..150).for_each(story);
 }

@@ -4,14 +4,16 @@
 
 use crate::script::{Lab, Setup};
 use crate::sets;
+use shakedown_engine::fact::Component;
 use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
-use shakedown_engine::message::Operation;
+use shakedown_engine::message::{Instances, Operation, PartChange};
 use shakedown_engine::model::{Amount, DaemonSpec, Details, StatefulSpec, Strategy, WorkloadKind};
 use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::Span;
 
 const NODES: u32 = 7;
 const STORIES: u64 = 300;
+const PARTS: [Component; 4] = [Component::Store, Component::ApiServer, Component::Scheduler, Component::Controllers];
 
 struct Story {
     lab: Lab,
@@ -35,6 +37,7 @@ fn cluster(profile: &str, dice: &mut Stream) -> (Setup, Vec<(WorkloadId, Vec<Tem
         setup = setup.set("update-failure-action", pick(dice, &["pause", "continue", "rollback"]));
         setup = setup.set("update-delay", pick(dice, &["0s", "7s"]));
     } else {
+        guard(&mut setup, dice);
         let api = &mut setup.catalog.workloads[workloads[1].0];
         api.min_ready = Span::from_secs(dice.below(2) * 5);
         let one = Amount::Count(1);
@@ -71,6 +74,27 @@ fn some_set(dice: &mut Stream) -> (WorkloadKind, Details) {
     let max_surge = if dice.chance(500) { amount(dice) } else { Amount::Count(0) };
     let spec = DaemonSpec { max_unavailable: amount(dice), max_surge, on_delete: dice.chance(200) };
     (WorkloadKind::DaemonSet, Details::Daemon(spec))
+}
+
+/// A budget that drains have to heed, and a quota with room for everything that is wanted and some more.
+fn guard(setup: &mut Setup, dice: &mut Stream) {
+    let names = &mut setup.catalog.names;
+    let (app, web, namespace) = (names.intern("app"), names.intern("web"), names.intern("default"));
+    let bound = match dice.below(2) {
+        0 => BudgetBound::MinAvailable(Amount::Percent(60)),
+        _ => BudgetBound::MaxUnavailable(Amount::Count(1)),
+    };
+    let selector = Some(Selector::equals([(app, web)]));
+    let unhealthy = UnhealthyEviction::IfHealthyBudget;
+    setup.catalog.budgets.push(BudgetSpec { name: web, namespace, selector, bound, unhealthy });
+    setup.catalog.quotas.push(QuotaSpec {
+        name: web,
+        namespace,
+        pods: Some(60),
+        requests: QuotaAmounts::default(),
+        limits: QuotaAmounts::default(),
+        scopes: Vec::new(),
+    });
 }
 
 impl Story {
@@ -117,8 +141,21 @@ impl Story {
         }
     }
 
+    /// A part of the control plane stops or starts.
+    fn control_plane(&mut self) -> Operation {
+        let part = PARTS[self.dice.index(PARTS.len())];
+        let which = [Instances::Leader, Instances::Follower, Instances::All][self.dice.index(3)];
+        let change = if self.dice.chance(500) { PartChange::Stop(which) } else { PartChange::Start(which) };
+        Operation::ControlPlane { part, change }
+    }
+
     fn act(&mut self) {
-        match self.dice.below(10) {
+        match self.dice.below(11) {
+            10 => {
+                let operation = self.control_plane();
+                self.note(&format!("{operation:?}"));
+                self.lab.command(operation);
+            }
             0 => {
                 let nodes = self.some_nodes();
                 self.note(&format!("kill {nodes:?}"));
@@ -175,6 +212,9 @@ impl Story {
 
     fn heal_everything(&mut self) {
         self.note("all is healed");
+        for part in PARTS {
+            self.lab.command(Operation::ControlPlane { part, change: PartChange::Start(Instances::All) });
+        }
         self.lab.heal();
         self.lab.unmute((0..NODES).map(NodeId).filter(|n| self.lab.world.reachable(*n)).collect::<Vec<_>>());
         // Agents register a node that was removed when they start, and only then.

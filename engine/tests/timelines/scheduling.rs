@@ -75,8 +75,7 @@ fn preemption_cascades_through_replacements_of_a_higher_default_priority() {
     assert_eq!(lab.view().pods().filter(|pod| pod.node.is_none()).count(), 4, "four pods stay pending");
     let nominated = when(&lab, |kind| matches!(kind, FactKind::PodNominated { .. }));
     assert!(nominated.len() >= 24 && nominated[0] < gone[0], "a node is promised first");
-    let disrupted =
-        count(&lab, |kind| matches!(kind, FactKind::PodDisrupted { why: Deletion::Preempted, .. }));
+    let disrupted = count(&lab, |kind| matches!(kind, FactKind::PodDisrupted { why: Deletion::Preempted, .. }));
     assert_eq!(disrupted, 24);
     sound(&lab);
 }

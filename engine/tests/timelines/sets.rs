@@ -115,13 +115,16 @@ fn ordered_replicas_are_created_updated_and_removed_one_by_one() {
     let (v2, v3) = (version(&mut setup, "db", "v2"), version(&mut setup, "db", "v3"));
     let mut lab = paced(setup, 3, 2);
     lab.until(15);
-    let created = [(0.0, '+', 0), (3.0, '!', 0), (3.0, '+', 1), (6.1, '!', 1), (6.1, '+', 2), (9.1, '!', 2), (9.1, '+', 3)];
+    let created =
+        [(0.0, '+', 0), (3.0, '!', 0), (3.0, '+', 1), (6.1, '!', 1), (6.1, '+', 2), (9.1, '!', 2), (9.1, '+', 3)];
     assert_told(&lab.story(0.0)[..7], &created);
 
     lab.command(Operation::Deploy { workload, template: v2 });
     lab.until(38);
-    let replaced = |at: f64, slot| [(at, '-', slot), (at + 2.0, '.', slot), (at + 2.0, '+', slot), (at + 5.0, '!', slot)];
-    let want: Vec<Line> = [(0.0, 3), (5.05, 2), (10.1, 1), (15.15, 0)].into_iter().flat_map(|(at, s)| replaced(at, s)).collect();
+    let replaced =
+        |at: f64, slot| [(at, '-', slot), (at + 2.0, '.', slot), (at + 2.0, '+', slot), (at + 5.0, '!', slot)];
+    let want: Vec<Line> =
+        [(0.0, 3), (5.05, 2), (10.1, 1), (15.15, 0)].into_iter().flat_map(|(at, s)| replaced(at, s)).collect();
     assert_told(&lab.story(15.0), &want);
     assert_eq!(lab.all(|k| matches!(k, FactKind::RolloutCompleted { .. })).len(), 1);
 
@@ -180,7 +183,8 @@ fn an_ordered_set_is_stuck_on_a_dead_node_until_its_pod_is_deleted_by_force() {
     let workload = setup.statefulset(stateful(), 3);
     let template = setup.catalog.workloads[workload].template;
     let key = Some(setup.catalog.known.unreachable);
-    let lasting = Toleration { key, value: None, effect: Some(TaintEffect::NoExecute), seconds: Some(Span::from_secs(30)) };
+    let lasting =
+        Toleration { key, value: None, effect: Some(TaintEffect::NoExecute), seconds: Some(Span::from_secs(30)) };
     setup.catalog.templates[template].tolerations.push(lasting);
     let mut lab = paced(setup, 2, 1);
     lab.until(T0);
@@ -274,7 +278,10 @@ fn daemons_are_updated_node_by_node_in_waves_or_with_a_surge() {
     lab.command(Operation::Deploy { workload, template: v3 });
     lab.until(36);
     let waves: Vec<f64> = lab.story(24.0).into_iter().filter(|line| line.1 == '-').map(|line| line.0).collect();
-    assert!(waves[..3].iter().all(|at| *at < SLACK) && waves[3..].iter().all(|at| (3.0..3.3).contains(at)), "{waves:?}");
+    assert!(
+        waves[..3].iter().all(|at| *at < SLACK) && waves[3..].iter().all(|at| (3.0..3.3).contains(at)),
+        "{waves:?}"
+    );
 
     let surge = DaemonSpec { max_unavailable: Amount::Count(0), max_surge: Amount::Count(1), on_delete: false };
     lab.command(Operation::Redeclare { workload, details: Box::new(Details::Daemon(surge)) });
@@ -299,7 +306,6 @@ fn an_update_of_daemons_stalls_on_a_node_that_is_not_ready() {
     let workload = setup.daemonset(daemon());
     let v2 = version(&mut setup, "agent", "v2");
     let mut lab = paced(setup, 2, 1);
-    lab.world.down.insert(NodeId(6));
     lab.until(T0);
     assert_eq!(lab.view().workload(workload).desired, 6);
     assert!(!lab.view().node(NodeId(6)).exists);
@@ -339,7 +345,6 @@ fn a_node_that_joins_is_closed_until_it_is_ready() {
     let template = setup.catalog.workloads[web].template;
     setup.catalog.templates[template].requests.cpu.0 = 3_000;
     let mut lab = paced(setup, 2, 1);
-    lab.world.down.insert(NodeId(3));
     lab.until(T0);
     assert_eq!((lab.ready(workload), lab.ready(web)), (3, 3));
     lab.boot([NodeId(3)]);

@@ -7,9 +7,7 @@ use crate::script::{Lab, Setup};
 use crate::volumes::{claim, class, mounting, stateful_with_claims};
 use shakedown_engine::ids::{NodeId, PodId, WorkloadId};
 use shakedown_engine::message::Operation;
-use shakedown_engine::model::{
-    AccessMode, BindingMode, Bytes, PodVolume, Strategy, Taint, TaintEffect,
-};
+use shakedown_engine::model::{AccessMode, BindingMode, Bytes, PodVolume, Strategy, Taint, TaintEffect};
 use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::Span;
 
@@ -36,7 +34,9 @@ fn begin(seed: u64) -> Story {
     let set = stateful_with_claims(&mut setup, class, 3);
     let scratch = setup.deployment("scratch", 3);
     let template = setup.catalog.workloads[scratch].template;
-    setup.catalog.templates[template].volumes.push(PodVolume::Ephemeral { class: Some(class), request: Bytes(1 << 30) });
+    setup.catalog.templates[template]
+        .volumes
+        .push(PodVolume::Ephemeral { class: Some(class), request: Bytes(1 << 30) });
     Story { lab: setup.start(seed), dice, workloads: vec![db, set, scratch], log: vec![format!("seed {seed}")] }
 }
 

@@ -1,14 +1,16 @@
 //! Nodes, hosts and the network.
 
 use shakedown_chaos::setting::{HostModel, NetworkModel};
+use shakedown_engine::ids::NodeId;
 use shakedown_engine::labels::Labels;
-use shakedown_engine::model::{Bytes, HOSTNAME_LABEL, MilliCpu, NodeSpec, Resources, Taint, ZONE_LABEL};
+use shakedown_engine::model::{Bytes, HOSTNAME_LABEL, MilliCpu, NodeSpec, PoolSpec, Resources, Taint, ZONE_LABEL};
+use shakedown_engine::time::Span;
 
 use super::{Checker, Part};
 use crate::compose::ROLE_LABEL;
 use crate::manifest::effect;
 use crate::problem::Mark;
-use crate::raw::{HostRaw, NetworkRaw, NodeRaw};
+use crate::raw::{HostRaw, NetworkRaw, NodeRaw, PoolRaw};
 use crate::text::{At, NAME, Node, is_name};
 
 /// Most nodes of a cluster: ten times what the largest published Kubernetes clusters have.
@@ -18,6 +20,9 @@ const MAX_PODS: u32 = 110;
 /// Disk of a node about which nothing is said: what cloud images of workers commonly have.
 const DISK: Bytes = Bytes(100 << 30);
 
+/// From the request for a machine until its agent runs: what managed clusters commonly take.
+const BOOT: Span = Span::from_secs(90);
+
 impl Checker<'_> {
     /// Lowers all nodes; returns how hosts and network behave.
     pub(super) fn cluster(&mut self, parts: &[Part], scenario: &Node) -> (HostModel, NetworkModel) {
@@ -25,6 +30,9 @@ impl Checker<'_> {
         for cluster in parts.iter().filter_map(|part| part.cluster.as_ref()) {
             for node in &cluster.nodes {
                 self.nodes(node);
+            }
+            for pool in &cluster.pools {
+                self.pool(pool);
             }
             if let Some(from) = &cluster.host {
                 for bandwidth in [from.pull_bandwidth, from.registry_bandwidth].into_iter().flatten() {
@@ -147,12 +155,64 @@ impl Checker<'_> {
             max_pods: raw.pods.map_or(MAX_PODS, |pods| pods.value),
             taints: taints.to_vec(),
             unschedulable: raw.cordoned.unwrap_or(false),
-            at_start: true,
+            at_start: raw.at_start.unwrap_or(true),
             pool: None,
-            volume_limits: Vec::new(),
+            volume_limits: raw.volume_limits.0.iter().map(|(name, n)| (names.intern(&name.value), n.value)).collect(),
             roles,
         };
         self.low.catalog.nodes.push(spec);
+    }
+
+    /// A pool is a group of nodes, of which all but the first `min` do not exist yet.
+    fn pool(&mut self, pool: &At<PoolRaw>) {
+        let raw = &pool.value;
+        let min = raw.min.map_or(0, |min| min.value);
+        if min > raw.max.value {
+            let mark = raw.min.map_or(pool.mark, |min| min.mark);
+            self.low
+                .problems
+                .error("E0204", mark, format!("a pool of at least {min} and at most {} machines is not possible", raw.max.value))
+                .expected("expected `min` to be at most `max`");
+            return;
+        }
+        if !self.named(&raw.name) || !self.low.first("pool", "", &raw.name.value, raw.name.mark) {
+            return;
+        }
+        let name = At { value: format!("{}-{{n}}", raw.name.value), ..raw.name.clone() };
+        let node = NodeRaw {
+            name,
+            count: Some(raw.max),
+            cpu: raw.cpu,
+            memory: raw.memory,
+            disk: raw.disk,
+            pods: raw.pods,
+            zone: raw.zone.clone(),
+            zones: Vec::new(),
+            labels: raw.labels.clone(),
+            taints: raw.taints.clone(),
+            roles: None,
+            cordoned: None,
+            at_start: None,
+            volume_limits: raw.volume_limits.clone(),
+        };
+        let first = self.low.catalog.nodes.len();
+        self.nodes(&At { value: node, mark: pool.mark, flawed: pool.flawed });
+        let catalog = &mut *self.low.catalog;
+        let mut allocatable = Resources::new(MilliCpu(raw.cpu.value.0), Bytes(raw.memory.value.0));
+        allocatable.ephemeral = raw.disk.map_or(DISK, |disk| Bytes(disk.value.0));
+        let spec = PoolSpec {
+            name: catalog.names.intern(&raw.name.value),
+            min,
+            max: raw.max.value,
+            boot: raw.boot.map_or(BOOT, |boot| boot.0),
+            allocatable,
+        };
+        let id = catalog.pools.push(spec);
+        let own: Vec<NodeId> = catalog.nodes.ids().skip(first).collect();
+        for (index, node) in own.into_iter().enumerate() {
+            catalog.nodes[node].pool = Some(id);
+            catalog.nodes[node].at_start = index < min as usize;
+        }
     }
 
     fn taints(&mut self, raw: &[At<String>]) -> Option<Vec<Taint>> {

@@ -9,6 +9,7 @@ mod include;
 mod orchestrators;
 mod places;
 mod reach;
+mod scheduler;
 mod select;
 mod settings;
 mod sources;
@@ -71,6 +72,7 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
     let timeline = checker.timeline(name, &raw.timeline, duration);
     let reach = checker.most_replicas(&timeline);
     checker.low.finish(&|id| reach.get(&id).copied().unwrap_or(0));
+    let scheduler = checker.scheduler_config(raw.scheduler_config.as_ref(), name);
     let images = checker.images(&parts);
     checker.services(&parts);
     let traffic = checker.traffic(&raw.traffic, duration);
@@ -99,6 +101,7 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
         experiment: Arc::new(experiment),
         orchestrators: orchestrators.names,
         overrides: orchestrators.overrides,
+        scheduler: scheduler.map(Arc::new),
         seeds,
         notes: Vec::new(),
     })

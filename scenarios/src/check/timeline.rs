@@ -4,6 +4,7 @@
 //! entries that contradict each other. Start at [`Checker::timeline`]; `actions` lowers one entry.
 
 mod actions;
+mod control;
 mod history;
 
 use std::collections::BTreeMap;
@@ -132,7 +133,8 @@ impl Checker<'_> {
                 | "resume"
                 | "apply"
                 | "delete"
-        );
+                | "delete_namespace"
+        ) || raw.control_plane.as_ref().is_some_and(|c| c.value.start.is_some());
         if let (true, Some(lasts)) = (once, raw.r#for) {
             self.low
                 .problems
@@ -178,6 +180,9 @@ fn kinds(raw: &EntryRaw) -> Vec<(&'static str, Mark)> {
         ("resume", raw.resume.as_ref().map(|v| v.mark)),
         ("apply", raw.apply.as_ref().map(|v| v.mark)),
         ("delete", raw.delete.as_ref().map(|v| v.mark)),
+        ("delete_namespace", raw.delete_namespace.as_ref().map(|v| v.mark)),
+        ("control_plane", raw.control_plane.as_ref().map(|v| v.mark)),
+        ("flood", raw.flood.as_ref().map(|v| v.mark)),
     ];
     all.into_iter().filter_map(|(name, mark)| mark.map(|mark| (name, mark))).collect()
 }

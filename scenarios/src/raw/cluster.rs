@@ -14,6 +14,8 @@ shape! {
     ClusterRaw, "a cluster", "E0201", {
         /// Hosts, or groups of equal hosts.
         nodes: Vec<At<NodeRaw>>,
+        /// Groups of equal machines that the cluster autoscaler adds and removes.
+        pools: Vec<At<PoolRaw>>,
         /// How long operations of a host take.
         host: Option<HostRaw>,
         /// How long messages take.
@@ -48,6 +50,40 @@ shape! {
         roles: Option<Names>,
         /// Closed for new pods from the start.
         cordoned: Option<bool>,
+        /// `false`: the host is off at first, and its node joins when a `restore` switches it on.
+        at_start: Option<bool>,
+        /// Most volumes of a driver that can be attached at once, by the driver's name.
+        volume_limits: Named<At<u32>>,
+    }
+}
+
+shape! {
+    /// A group of equal machines, `{pool}-1`, `{pool}-2`, ..., of which the first `min` are there from the start.
+    PoolRaw, "a pool of machines", "E0201", {
+        /// Its name.
+        name: At<String>,
+        /// Fewest machines. Default: 0.
+        min: Option<At<u32>>,
+        /// Most machines.
+        max: At<u32>,
+        /// CPU of each that pods may use.
+        cpu: At<Cores>,
+        /// Memory of each that pods may use.
+        memory: At<Size>,
+        /// Disk of each that pods may use. Default: 100Gi.
+        disk: Option<At<Size>>,
+        /// Most pods at once on each. Default: 110.
+        pods: Option<At<u32>>,
+        /// Failure domain.
+        zone: Option<At<String>>,
+        /// Further labels.
+        labels: Named<String>,
+        /// Taints: `key=value:NoSchedule`, `key:NoExecute`.
+        taints: Vec<At<String>>,
+        /// Most volumes of a driver that can be attached at once, by the driver's name.
+        volume_limits: Named<At<u32>>,
+        /// From the request for a machine until its agent runs. Default: 90s.
+        boot: Option<Dur>,
     }
 }
 

@@ -11,12 +11,12 @@ mod timeline;
 mod words;
 mod workload;
 
-pub(crate) use cluster::{ClusterRaw, HostRaw, NetworkRaw, NodeRaw};
+pub(crate) use cluster::{ClusterRaw, HostRaw, NetworkRaw, NodeRaw, PoolRaw};
 pub(crate) use expect::{ExpectRaw, Scalar};
 pub(crate) use scenario::{FragmentRaw, ScenarioRaw};
 pub(crate) use select::{Names, NodesRaw, Pick, SelectorRaw, SideRaw, SideWord};
-pub(crate) use timeline::{ApplyRaw, DeployRaw, EntryRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
-pub(crate) use words::{Class, Death, DefectRaw, FailsRaw};
+pub(crate) use timeline::{ApplyRaw, ControlPlaneRaw, DeployRaw, EntryRaw, FloodRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
+pub(crate) use words::{Class, Death, DefectRaw, FailsRaw, LevelRaw, Part, Which};
 pub(crate) use workload::{
     ClientsRaw, DeploymentRaw, ImageRaw, ProbeRaw, ResolveRaw, ServiceRaw, TrafficRaw, ViaRaw, WorkloadRaw,
 };

@@ -24,6 +24,8 @@ shape! {
         orchestrators: Vec<At<OrchestratorRaw>>,
         /// Overrides for every orchestrator that has the flag.
         set: Named<At<Scalar>>,
+        /// A `KubeSchedulerConfiguration` file, for orchestrators of the kubernetes family.
+        scheduler_config: Option<At<String>>,
         /// What runs.
         workloads: Vec<At<WorkloadRaw>>,
         /// Services besides those of manifests.

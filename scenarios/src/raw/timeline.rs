@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::select::node_shape;
-use super::{Class, Death, NodesRaw, Pick, SideRaw};
+use super::{Class, Death, LevelRaw, NodesRaw, Part, Pick, SideRaw, Which};
 use crate::problem::Problems;
 use crate::text::{At, Decode, Dur, Named, Node, Percent, Permille, Value, shape, wrong_type};
 
@@ -58,6 +58,12 @@ shape! {
         apply: Option<At<ApplyRaw>>,
         /// A workload is deleted.
         delete: Option<At<WorkloadRef>>,
+        /// A namespace is deleted, and with it all its workloads.
+        delete_namespace: Option<At<String>>,
+        /// Instances of a part of the control plane stop or start.
+        control_plane: Option<At<ControlPlaneRaw>>,
+        /// Somebody asks the API server for far too much.
+        flood: Option<At<FloodRaw>>,
     }
 }
 
@@ -86,6 +92,30 @@ shape! {
         jitter: Option<At<Dur>>,
         /// For `lose`: share of packets.
         loss: Option<At<Permille>>,
+    }
+}
+
+shape! {
+    /// Instances of a part of the control plane stop or start: exactly one of both.
+    ControlPlaneRaw, "`control_plane`", "E0201", {
+        /// The part that stops: `scheduler`, `controllers`, `api-server` or `etcd`.
+        stop: Option<At<Part>>,
+        /// The part that starts again.
+        start: Option<At<Part>>,
+        /// `leader` (default): the instance that leads; `follower`: one that does not; `all`.
+        instances: Option<Which>,
+    }
+}
+
+shape! {
+    /// Requests to the API server by a program that is not part of the orchestrator.
+    FloodRaw, "`flood`", "E0201", {
+        /// Priority level of the flow schema that they match. Default: `workload-low`, as for programs in pods.
+        level: Option<LevelRaw>,
+        /// How many a second.
+        requests: At<u32>,
+        /// Objects that each of them lists. Default: 0, a small request.
+        list_objects: Option<At<u32>>,
     }
 }
 

@@ -59,6 +59,26 @@ words! {
     Death, "a way for pods to die", { Delete = "delete", Crash = "crash", }
 }
 
+words! {
+    /// A part of the control plane.
+    Part, "a part of the control plane", {
+        Scheduler = "scheduler", Controllers = "controllers", ApiServer = "api-server", Etcd = "etcd",
+    }
+}
+
+words! {
+    /// Instances of a part of the control plane.
+    Which, "a choice of instances", { Leader = "leader", Follower = "follower", All = "all", }
+}
+
+words! {
+    /// A priority level of the API server.
+    LevelRaw, "a priority level", {
+        System = "system", NodeHigh = "node-high", LeaderElection = "leader-election", WorkloadHigh = "workload-high",
+        WorkloadLow = "workload-low", GlobalDefault = "global-default", CatchAll = "catch-all",
+    }
+}
+
 /// What is wrong with an image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum DefectRaw {

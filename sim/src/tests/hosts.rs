@@ -27,6 +27,25 @@ fn every_host_reports_up_at_the_start_one_after_the_other() {
 }
 
 #[test]
+fn a_machine_that_joins_later_is_down_until_it_is_switched_on() {
+    let mut setup = Setup::new(2);
+    setup.catalog.nodes[NodeId(1)].at_start = false;
+    let mut rig = setup.start();
+    let fault = rig.kill(1);
+    rig.run_ms(1_000);
+    rig.lift(fault);
+    rig.run_ms(300_000);
+    let ups = |rig: &Rig| rig.seen.iter().filter(|(_, k)| matches!(k, InputKind::HostUp { .. })).count();
+    assert_eq!(ups(&rig), 1, "the end of a power cut makes no machine");
+    rig.apply(Effect::Boot { nodes: vec![NodeId(1)] });
+    rig.run_ms(600_000);
+    assert_eq!(ups(&rig), 2);
+    rig.start(1, 0);
+    rig.run_ms(610_000);
+    assert_eq!(rig.runtime().len(), 1, "it works like any other");
+}
+
+#[test]
 fn a_start_takes_sandbox_and_start_and_only_the_first_one_makes_a_sandbox() {
     let mut rig = Setup::new(1).start();
     rig.start(0, 0);

@@ -6,6 +6,7 @@ mod heartbeats;
 mod hosts;
 mod pulls;
 mod reach;
+mod scaling;
 mod users;
 
 use std::sync::Arc;

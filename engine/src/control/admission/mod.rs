@@ -54,7 +54,12 @@ impl Admission {
         let concerns = |(id, template): (TemplateId, &crate::model::PodTemplate)| {
             template.refused.is_some() || quotas.concern(id) || webhooks.concern(id)
         };
-        Self { concerned: catalog.templates.iter().map(concerns).collect(), quotas, webhooks, refusals: BTreeMap::new() }
+        Self {
+            concerned: catalog.templates.iter().map(concerns).collect(),
+            quotas,
+            webhooks,
+            refusals: BTreeMap::new(),
+        }
     }
 
     /// Whether the controller of a revision waits before it tries again to create a pod.
@@ -96,7 +101,9 @@ impl Control {
 
     /// The webhooks have answered, or their time is over; what is left are quotas.
     pub(super) fn admitted(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write, refused: Option<Refused>) {
-        let Write::CreatePod { revision, .. } = write else { return };
+        let Write::CreatePod { revision, .. } = write else {
+            return;
+        };
         let template = self.revisions[revision].template;
         if let Some(why) = refused.or_else(|| self.over_quota(template)) {
             return self.creation_refused(cx, cause, write, why);
@@ -108,7 +115,9 @@ impl Control {
 
     /// The API server refuses a creation: its controller stops creating and tries again later.
     fn creation_refused(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write, why: Refused) {
-        let Write::CreatePod { revision, not_before, slot, .. } = write else { return };
+        let Write::CreatePod { revision, not_before, slot, .. } = write else {
+            return;
+        };
         let workload = self.revisions[revision].workload;
         let requeue = self.profile.control.machine.requeue;
         let before = self.admission.refusals.get(&revision).copied();
@@ -147,7 +156,9 @@ impl Control {
     /// Sets the alarm for a controller's next try; those that have passed have failed.
     fn arm_retry(&mut self, cx: &mut Cx<'_>, revision: RevisionId) {
         let requeue = self.profile.control.machine.requeue;
-        let Some(refusals) = self.admission.refusals.get_mut(&revision) else { return };
+        let Some(refusals) = self.admission.refusals.get_mut(&revision) else {
+            return;
+        };
         while refusals.next < cx.now {
             refusals.failures += 1;
             refusals.next = refusals.next + requeue.wait(refusals.failures);

@@ -67,7 +67,12 @@ fn wants(spec: &WebhookSpec, template: &PodTemplate, catalog: &Catalog) -> bool 
 
 impl Control {
     /// How long the webhooks of a creation take, and whether one of them refuses it.
-    pub(super) fn ask_webhooks(&mut self, cx: &mut Cx<'_>, cause: FactId, template: TemplateId) -> (Span, Option<Refused>) {
+    pub(super) fn ask_webhooks(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cause: FactId,
+        template: TemplateId,
+    ) -> (Span, Option<Refused>) {
         let (mut wait, mut refused) = (Span::ZERO, None);
         for i in 0..self.admission.webhooks.of[template].len() {
             let webhook = self.admission.webhooks.of[template][i];
@@ -95,19 +100,25 @@ impl Control {
     }
 
     fn call(&mut self, webhook: WebhookId) -> Call {
-        let Some(service) = self.catalog.webhooks[webhook].service else { return Call::Answered };
+        let Some(service) = self.catalog.webhooks[webhook].service else {
+            return Call::Answered;
+        };
         let webhooks = &mut self.admission.webhooks;
         webhooks.calls = webhooks.calls.wrapping_add(1);
         let mut luck = self.streams.stream(Purpose::ControlPlane, u32::MAX - webhooks.calls);
         let endpoints = &self.services[service].endpoints;
-        let Some(&pod) = endpoints.get(luck.index(endpoints.len())) else { return Call::Failed };
+        let Some(&pod) = endpoints.get(luck.index(endpoints.len())) else {
+            return Call::Failed;
+        };
         let reached = self.pods[pod].node.is_some_and(|node| self.nodes[node].steady);
         if reached { Call::Answered } else { Call::TimedOut }
     }
 
     /// Whether a call may succeed as things are.
     pub(super) fn webhook_may_answer(&self, webhook: WebhookId) -> bool {
-        let Some(service) = self.catalog.webhooks[webhook].service else { return true };
+        let Some(service) = self.catalog.webhooks[webhook].service else {
+            return true;
+        };
         let nodes = self.services[service].endpoints.iter().filter_map(|&pod| self.pods[pod].node);
         nodes.into_iter().any(|node| self.nodes[node].steady)
     }

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn shares_become_seats() {
-        let seats = [Level::System, Level::NodeHigh, Level::LeaderElection, Level::WorkloadLow].map(|l| server().seats(l));
+        let seats =
+            [Level::System, Level::NodeHigh, Level::LeaderElection, Level::WorkloadLow].map(|l| server().seats(l));
         assert_eq!(seats, [74, 98, 25, 245]);
     }
 

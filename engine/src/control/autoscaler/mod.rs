@@ -13,7 +13,6 @@ use crate::profile::Autoscaling;
 use crate::scaling::limits::{Habits, Memory};
 use crate::scaling::replicas::{Aim, Question, Sample, Youth, recommend};
 
-
 /// What an autoscaler remembers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AutoscalerRow {
@@ -202,4 +201,3 @@ fn aim(metric: MetricTarget) -> Option<Aim> {
         MetricTarget::Missing => None,
     }
 }
-

@@ -14,13 +14,15 @@ impl Control {
     fn audit_budget(&self, budget: BudgetId) -> Option<String> {
         let (mut pods, mut ready) = (0, 0);
         let mut owners: BTreeMap<WorkloadId, u32> = BTreeMap::new();
-        for (_, pod) in self.pods.iter().filter(|(_, pod)| !pod.gone && self.budgets.of[pod.template].contains(&budget)) {
+        for (_, pod) in self.pods.iter().filter(|(_, pod)| !pod.gone && self.budgets.of[pod.template].contains(&budget))
+        {
             pods += 1;
             ready += pod.tally().ready;
             *owners.entry(pod.workload).or_default() += 1;
         }
         let row = &self.budgets.rows[budget];
         let agrees = (row.pods, row.ready, &row.owners) == (pods, ready, &owners);
-        (!agrees).then(|| format!("{budget:?} is {row:?}, and selects {pods} pods of {owners:?}, {ready} of them ready"))
+        (!agrees)
+            .then(|| format!("{budget:?} is {row:?}, and selects {pods} pods of {owners:?}, {ready} of them ready"))
     }
 }

@@ -48,14 +48,8 @@ impl Control {
     /// Closed nodes are to be emptied, one after the other.
     pub(in crate::control) fn drain_by_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         let nodes = nodes.iter().copied().filter(|&node| self.nodes[node].exists()).collect();
-        let command = Command {
-            cause,
-            nodes,
-            current: None,
-            pods: BTreeMap::new(),
-            told: BTreeSet::new(),
-            missed: cx.now,
-        };
+        let command =
+            Command { cause, nodes, current: None, pods: BTreeMap::new(), told: BTreeSet::new(), missed: cx.now };
         self.drains.commands.push(command);
         self.drain_next(cx, self.drains.commands.len() - 1);
     }
@@ -105,13 +99,17 @@ impl Control {
 
     /// Whether a pod's refusal has not been told yet since it began.
     pub(super) fn first_refusal(&mut self, pod: PodId) -> bool {
-        let Some(&command) = self.drains.of.get(&pod) else { return true };
+        let Some(&command) = self.drains.of.get(&pod) else {
+            return true;
+        };
         self.drains.commands[command].told.insert(pod)
     }
 
     /// A pod's deletion is certain; the tool begins to look whether it is gone.
     pub(super) fn eviction_granted(&mut self, cx: &Cx<'_>, pod: PodId) {
-        let Some(&command) = self.drains.of.get(&pod) else { return };
+        let Some(&command) = self.drains.of.get(&pod) else {
+            return;
+        };
         if let Some(since) = self.drains.commands[command].pods.get_mut(&pod) {
             since.get_or_insert(cx.now);
         }
@@ -125,7 +123,9 @@ impl Control {
 
     /// A pod is gone: the tool notices at its next look.
     pub(in crate::control) fn drained_pod_gone(&mut self, cx: &mut Cx<'_>, pod: PodId) {
-        let Some(&command) = self.drains.of.get(&pod) else { return };
+        let Some(&command) = self.drains.of.get(&pod) else {
+            return;
+        };
         self.forget_refusal(pod);
         let poll = self.profile.control.machine.evictions.map_or(crate::time::Span::ZERO, |api| api.poll);
         let since = self.drains.commands[command].pods.get(&pod).copied().flatten();
@@ -139,7 +139,9 @@ impl Control {
     }
 
     fn leave_drain(&mut self, cx: &mut Cx<'_>, pod: PodId, at: Time) {
-        let Some(command) = self.drains.of.remove(&pod) else { return };
+        let Some(command) = self.drains.of.remove(&pod) else {
+            return;
+        };
         let state = &mut self.drains.commands[command];
         state.pods.remove(&pod);
         state.missed = state.missed.max(at);

@@ -94,7 +94,12 @@ impl Control {
     }
 
     /// The store takes a disruption from a budget, unless the budget has changed since it was read.
-    pub(in crate::control) fn budget_charged(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (BudgetId, PodId, u32, u32)) {
+    pub(in crate::control) fn budget_charged(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cause: FactId,
+        what: (BudgetId, PodId, u32, u32),
+    ) {
         let (budget, pod, version, attempt) = what;
         let api = self.eviction_api();
         let row = &mut self.budgets.rows[budget];

@@ -212,11 +212,14 @@ impl Control {
     /// The status that a budget's pods call for.
     fn budget_status(&self, budget: BudgetId, now: Time) -> Status {
         let row = &self.budgets.rows[budget];
-        let counted = |(pod, since): (&PodId, &Time)| *since + DELETION_TIMEOUT > now && self.pods[*pod].tally().ready == 1;
+        let counted =
+            |(pod, since): (&PodId, &Time)| *since + DELETION_TIMEOUT > now && self.pods[*pod].tally().ready == 1;
         let leaving = row.disrupted.iter().filter(|entry| counted(*entry)).count() as u32;
         let healthy = row.ready - leaving;
         match expected_and_desired(self.catalog.budgets[budget].bound, row.pods, self.budget_scale(budget)) {
-            Some((expected, desired)) => Status { expected, healthy, desired, allowed: allowed(expected, healthy, desired) },
+            Some((expected, desired)) => {
+                Status { expected, healthy, desired, allowed: allowed(expected, healthy, desired) }
+            }
             // What cannot be counted is closed. Source: the same file, `failSafe`.
             None => Status { allowed: 0, ..row.status },
         }
@@ -253,7 +256,9 @@ impl Control {
     /// The store has the controller's status, unless an eviction was faster.
     pub(super) fn budget_written(&mut self, cx: &mut Cx<'_>, budget: BudgetId) {
         let row = &mut self.budgets.rows[budget];
-        let Some((version, status, forget)) = row.writing.take() else { return };
+        let Some((version, status, forget)) = row.writing.take() else {
+            return;
+        };
         if version != row.version {
             row.conflicts += 1;
             let wait = self.profile.control.machine.requeue.wait(self.budgets.rows[budget].conflicts);

@@ -28,15 +28,18 @@ impl Control {
     }
 
     /// A pod's deletion begins.
-    pub(in crate::control) fn job_pod_deleting(&mut self, cx: &mut Cx<'_>, (pod, fact): (PodId, FactId), why: Deletion) {
+    pub(in crate::control) fn job_pod_deleting(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (pod, fact): (PodId, FactId),
+        why: Deletion,
+    ) {
         let row = &self.pods[pod];
         let (revision, slot) = (row.revision, row.slot);
         let Some(job) = self.jobs.get(&revision) else { return };
         let later = replaces_only_failed(self.job_spec(job.workload));
-        let disrupted = matches!(
-            why,
-            Deletion::NodeLost | Deletion::Drained | Deletion::Preempted | Deletion::GarbageCollected
-        );
+        let disrupted =
+            matches!(why, Deletion::NodeLost | Deletion::Drained | Deletion::Preempted | Deletion::GarbageCollected);
         let job = self.jobs.get_mut(&revision).expect("it was just seen");
         job.cause = fact;
         let fate = match why {

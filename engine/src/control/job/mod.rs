@@ -28,15 +28,14 @@ pub(crate) use status::StatusStep;
 /// Source: kubernetes/kubernetes:pkg/controller/job/job_controller.go, `SyncJobBatchPeriod`.
 const BATCH: Span = Span::from_secs(1);
 
-/// The end of a run of a job that no longer matters to anybody else.
+/// A run that has not ended.
 #[derive(Clone, Debug)]
 pub(super) struct JobRow {
     workload: WorkloadId,
     run: Run,
     /// Pods that ended and are not booked.
     fresh: Vec<Ended>,
-    /// Pods that are on their way out and need no further booking (`true`), or are booked when they are gone: whether
-    /// somebody took them away.
+    /// Pods that are on their way out, and how they will be booked.
     leaving: BTreeMap<PodId, Leaving>,
     /// What its status says: active, ready, terminating.
     told: (u32, u32, u32),
@@ -148,7 +147,9 @@ impl Control {
 
     /// Looks at a run: books what ended, creates or deletes pods, and writes what came of it.
     pub(super) fn sync_job(&mut self, cx: &mut Cx<'_>, revision: RevisionId) {
-        let Some(row) = self.jobs.get_mut(&revision).filter(|row| row.due.is_some_and(|due| due <= cx.now)) else { return };
+        let Some(row) = self.jobs.get_mut(&revision).filter(|row| row.due.is_some_and(|due| due <= cx.now)) else {
+            return;
+        };
         row.due = None;
         if row.busy {
             row.again = true;

@@ -172,7 +172,11 @@ impl Control {
             Component::Store => {
                 let had_quorum = before > self.parts.total[part as usize] / 2;
                 if self.parts.has_quorum() && !had_quorum {
-                    cx.facts.record(cx.now, cause, FactKind::Noted { subject: Subject::Cluster, note: Note::QuorumBack });
+                    cx.facts.record(
+                        cx.now,
+                        cause,
+                        FactKind::Noted { subject: Subject::Cluster, note: Note::QuorumBack },
+                    );
                     self.elect_store(cx, cause);
                 }
                 self.unblock_if_whole(cx, cause);

@@ -95,7 +95,12 @@ impl Control {
     }
 
     /// Takes in what comes from outside while somebody is away; gives back what can be dealt with all the same.
-    pub(in crate::control) fn intercept(&mut self, cx: &mut Cx<'_>, cause: FactId, kind: InputKind) -> Option<InputKind> {
+    pub(in crate::control) fn intercept(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cause: FactId,
+        kind: InputKind,
+    ) -> Option<InputKind> {
         match kind {
             InputKind::Heartbeats { node, beats } if self.parts.stops(Owner::Part(Component::Controllers)) => {
                 self.note_heartbeats(cx, cause, node, beats);

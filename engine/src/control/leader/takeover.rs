@@ -54,7 +54,8 @@ impl Control {
 
     /// What waited for an owner is due now, in the order in which it fell due.
     pub(super) fn unshelve(&mut self, cx: &mut Cx<'_>, whose: Owner) {
-        let (due, rest) = std::mem::take(&mut self.parts.shelf).into_iter().partition(|(_, alarm)| owner(alarm) == whose);
+        let (due, rest) =
+            std::mem::take(&mut self.parts.shelf).into_iter().partition(|(_, alarm)| owner(alarm) == whose);
         self.parts.shelf = rest;
         let due: Vec<(FactId, Alarm)> = due;
         for (cause, alarm) in due {
@@ -108,7 +109,11 @@ impl Control {
         if evicting {
             self.tolerate_anew(cx, node);
         } else if let Eviction::Taints(policy) = &self.profile.eviction {
-            cx.timers.set(cx.now + policy.taint_delay, self.nodes[node].unhealthy_fact, Alarm::QueueEviction { node, stamp });
+            cx.timers.set(
+                cx.now + policy.taint_delay,
+                self.nodes[node].unhealthy_fact,
+                Alarm::QueueEviction { node, stamp },
+            );
         }
     }
 

@@ -100,7 +100,9 @@ impl Control {
 
     /// The cluster autoscaler looks around.
     pub(super) fn scale_pools(&mut self, cx: &mut Cx<'_>) {
-        let Some(policy) = self.machine_policy().filter(|_| self.pools.due.is_some_and(|due| due <= cx.now)) else { return };
+        let Some(policy) = self.machine_policy().filter(|_| self.pools.due.is_some_and(|due| due <= cx.now)) else {
+            return;
+        };
         self.pools.due = None;
         self.notice_arrivals(cx, &policy);
         self.finish_leaving(cx, &policy);
@@ -117,10 +119,11 @@ impl Control {
     /// When something will change without any news.
     fn plan_next_look(&mut self, cx: &mut Cx<'_>, policy: &Machines) {
         let quiet = self.pools.grown_at.map_or(Time::ZERO, |at| at + policy.delay_after_add);
-        let go = self.pools.unneeded.iter().filter(|(node, _)| !self.pools.blocked.contains(node)).map(|(&node, &since)| {
-            let wait = if self.nodes[node].healthy { policy.unneeded_time } else { policy.unready_time };
-            (since + wait).max(quiet)
-        });
+        let go =
+            self.pools.unneeded.iter().filter(|(node, _)| !self.pools.blocked.contains(node)).map(|(&node, &since)| {
+                let wait = if self.nodes[node].healthy { policy.unneeded_time } else { policy.unready_time };
+                (since + wait).max(quiet)
+            });
         let late = self.pools.asked.values().map(|&at| at + policy.provision_time);
         let leaving = self.pools.leaving.values().map(|_| cx.now);
         let waiting = !self.unplaced_pods().is_empty();

@@ -187,7 +187,8 @@ impl Control {
         if row.wanted.is_empty() || !self.nodes[node].exists() {
             return;
         }
-        let others = attachments.of_volume(volume).filter(|(other, row)| *other != pair && row.state != State::Detached);
+        let others =
+            attachments.of_volume(volume).filter(|(other, row)| *other != pair && row.state != State::Detached);
         let others: Vec<State> = others.map(|(_, row)| row.state).collect();
         if !others.is_empty() && !self.is_shared(volume) {
             if !others.iter().any(|state| matches!(state, State::Detaching { .. })) {

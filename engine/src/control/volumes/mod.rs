@@ -30,8 +30,6 @@ use crate::time::Span;
 
 use attach::Attachments;
 use mount::Wait;
-
-pub(super) use mount::Back;
 use promise::Promised;
 
 /// Changes of the store that concern storage.

@@ -10,7 +10,7 @@
 use crate::control::volumes::StorageAlarm;
 use crate::control::{Alarm, Control, Cx};
 use crate::fact::{FactId, FactKind, Note, Subject};
-use crate::ids::{ClaimId, NodeId, PodId, VolumeId};
+use crate::ids::{ClaimId, NodeId, PodId, TemplateId, VolumeId};
 use crate::time::{Span, Time};
 
 /// A pod whose agent waits.
@@ -88,7 +88,7 @@ impl Control {
         let policy = &self.profile.storage;
         let (mut next, mut wait) = (first, policy.mount_retry.max(Span::from_nanos(1)));
         while next < at {
-            next = next + wait;
+            next += wait;
             wait = wait.times(2).min(policy.mount_retry_max.max(policy.mount_retry).max(Span::from_nanos(1)));
         }
         next
@@ -143,18 +143,10 @@ impl Control {
         }
     }
 
-    /// An agent is back. One that `booted` has nothing mounted any more that no pod in the store asks for; pods that it
-    /// should run are mounted as soon as their volumes are there.
-    pub(in crate::control) fn storage_agent_back(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, back: Back) {
-        if self.storage.mounts.is_empty() && self.storage.waiting.is_empty() {
+    /// An agent is back: pods that it should run are mounted as soon as their volumes are there.
+    pub(in crate::control) fn storage_agent_back(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        if self.storage.waiting.is_empty() {
             return;
-        }
-        if back == Back::Booted {
-            let stale = self.storage.mounts.iter().filter(|(pod, (on, _))| *on == node && self.pods[**pod].gone);
-            let stale: Vec<PodId> = stale.map(|(pod, _)| *pod).collect();
-            for pod in stale {
-                self.storage_let_go(cx, cause, pod, node);
-            }
         }
         let waiting: Vec<PodId> =
             self.storage.waiting.iter().filter(|(_, wait)| wait.node == node).map(|(pod, _)| *pod).collect();
@@ -162,13 +154,16 @@ impl Control {
             self.plan_mount(cx, cause, pod);
         }
     }
-}
 
-/// How an agent comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::control) enum Back {
-    /// Its host has booted.
-    Booted,
-    /// It can be reached again.
-    Reconnected,
+    /// Pods that are gone and whose volumes a node still had when it was last heard. Its agent is told to stop them, and
+    /// says so at once when it does not know them any more: that is what its next status would show.
+    pub(in crate::control) fn storage_leftovers(&self, node: NodeId) -> Vec<(PodId, TemplateId, Option<Span>)> {
+        let left = self.storage.mounts.iter().filter(|(pod, (on, _))| *on == node && self.pods[**pod].gone);
+        left.map(|(&pod, _)| {
+            let template = self.pods[pod].template;
+            let grace = self.catalog.templates[template].grace.unwrap_or(self.profile.agent.default_grace);
+            (pod, template, Some(grace))
+        })
+        .collect()
+    }
 }

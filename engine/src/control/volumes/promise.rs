@@ -23,7 +23,13 @@ pub(super) struct Promised {
 
 impl Control {
     /// A pod was placed. True when its volumes have to be seen to before it can be bound.
-    pub(in crate::control) fn promise_volumes(&mut self, cx: &mut Cx<'_>, pod: PodId, node: NodeId, from: Time) -> bool {
+    pub(in crate::control) fn promise_volumes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        pod: PodId,
+        node: NodeId,
+        from: Time,
+    ) -> bool {
         let catalog = std::sync::Arc::clone(&self.catalog);
         let promise = self.scheduling.scheduler.volumes.reserve(pod, node, &catalog);
         if promise.is_empty() {

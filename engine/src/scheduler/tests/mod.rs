@@ -3,6 +3,7 @@
 mod agreement;
 mod build;
 mod filters;
+mod hints;
 mod naive;
 mod naive_preemption;
 mod scores;

@@ -98,8 +98,7 @@ impl Naive {
         let all = self.order();
         let required = &template.affinity.node_required;
         let by_name = !required.is_empty() && required.iter().all(|term| !term.names.is_empty());
-        let wanted_name =
-            |node: &NodeId| required.iter().any(|term| term.names.contains(&catalog.nodes[*node].name));
+        let wanted_name = |node: &NodeId| required.iter().any(|term| term.names.contains(&catalog.nodes[*node].name));
         let mut nodes: Vec<NodeId> = all.iter().copied().filter(|node| !by_name || wanted_name(node)).collect();
         if by_name {
             nodes.sort();
@@ -382,7 +381,8 @@ impl Naive {
         let all = || self.on(node).map(|pod| self.template(pod)).chain([template]);
         let share = |used: i64, cap: i64| if cap == 0 { 0 } else { (used * 100 / cap).min(100) };
         let cpu = share(all().map(|t| t.score_cpu.0).sum(), cap.cpu.0);
-        let gpu = if gpus(template) == 0 { 0 } else { share(all().map(gpus).sum(), gpu.map_or(0, |g| cap.extended(g))) };
+        let gpu =
+            if gpus(template) == 0 { 0 } else { share(all().map(gpus).sum(), gpu.map_or(0, |g| cap.extended(g))) };
         let weights = if cpu == 0 { 0 } else { 3 } + i64::from(gpu != 0);
         if weights == 0 { 0 } else { ((3 * cpu + gpu) as f64 / weights as f64).round() as i64 }
     }

@@ -39,9 +39,7 @@ impl Naive {
 
     /// With the other pods of the same or higher priority that the node was promised to, then without them.
     pub(super) fn refusal_among_nominees(&mut self, request: &Request, node: NodeId) -> Vec<Reason> {
-        let ahead = |nominee: &Request| {
-            nominee.pod != request.pod && self.priority(nominee) >= self.priority(request)
-        };
+        let ahead = |nominee: &Request| nominee.pod != request.pod && self.priority(nominee) >= self.priority(request);
         let guests: Vec<Request> =
             self.nominees.iter().filter(|(nominee, to)| *to == node && ahead(nominee)).map(|n| n.0).collect();
         let before = self.pods.len();

@@ -170,8 +170,7 @@ fn a_claim_bound_to_a_volume_that_is_gone_refuses_every_node() {
         book.bind(claim, VolumeId(0));
         book.volumes[VolumeId(0)].exists = false;
     };
-    let want =
-        "0/2 nodes are available: 2 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s).";
+    let want = "0/2 nodes are available: 2 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s).";
     check(bound, lose, Err(want));
 }
 
@@ -379,7 +378,10 @@ impl Twin<'_> {
         let affinity = &self.catalog.volumes[volume].affinity;
         affinity.is_empty()
             || affinity.iter().any(|term| {
-                term.labels.all.iter().all(|r| matches!(&r.op, Op::In(values) if values.contains(&zone.unwrap_or_default())))
+                term.labels
+                    .all
+                    .iter()
+                    .all(|r| matches!(&r.op, Op::In(values) if values.contains(&zone.unwrap_or_default())))
             })
     }
 }

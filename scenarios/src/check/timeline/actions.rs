@@ -7,6 +7,7 @@ use shakedown_engine::model::WorkloadKind;
 use shakedown_engine::time::Span;
 
 use super::Labelled;
+use super::control::part_in_words;
 use super::history::History;
 use crate::check::Checker;
 use crate::manifest::{DEFAULT_IMAGE_SIZE, image_name, pull_policy};
@@ -25,7 +26,8 @@ impl Checker<'_> {
         if let Some(apply) = &raw.apply {
             return self.apply(apply, file);
         }
-        let action = self.on_nodes(raw).or_else(|| self.on_network(raw)).or_else(|| self.on_workload(raw, history));
+        let action = self.on_nodes(raw).or_else(|| self.on_network(raw)).or_else(|| self.on_control(raw));
+        let action = action.or_else(|| self.on_workload(raw, history));
         let Some(action) = action else { return Vec::new() };
         let label = self.describe(&action);
         vec![Labelled { action, label }]
@@ -333,6 +335,10 @@ impl Checker<'_> {
             Action::Resume(id) => format!("resume {}", workload(id)),
             Action::Apply(id) => format!("apply {}", workload(id)),
             Action::Delete(id) => format!("delete {}", workload(id)),
+            Action::DeleteNamespace(name) => format!("delete namespace {}", self.low.catalog.text(*name)),
+            Action::StopPart { part, instances } => format!("stop {}", part_in_words(*part, *instances)),
+            Action::StartPart { part, instances } => format!("start {}", part_in_words(*part, *instances)),
+            Action::Flood(flood) => format!("flood of {} requests/s", flood.rate),
         }
     }
 

@@ -95,7 +95,8 @@ impl Checker<'_> {
             let still = past.lasts.is_none_or(|lasts| past.at + lasts > entry.at);
             still && overlap(&self.matching(killed), &targets)
         });
-        if !down && !self.incomplete.nodes {
+        let joins = targets.iter().any(|&node| !self.low.catalog.nodes[node].at_start);
+        if !down && !joins && !self.incomplete.nodes {
             self.low
                 .problems
                 .warn("W0606", mark, "no kill holds any of these nodes at that time: there is nothing to restore")

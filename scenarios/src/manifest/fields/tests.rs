@@ -262,8 +262,12 @@ fn every_field_of_every_kind_is_honoured_accepted_or_warned_about() {
 #[test]
 fn no_type_has_two_tables() {
     let mut seen = BTreeSet::new();
-    let twice: Vec<_> =
-        TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name).filter(|name| !seen.insert(*name)).collect();
+    let twice: Vec<_> = TABLES
+        .iter()
+        .flat_map(|table| table.iter())
+        .map(|(name, _)| *name)
+        .filter(|name| !seen.insert(*name))
+        .collect();
     assert!(twice.is_empty(), "{twice:?}");
 }
 

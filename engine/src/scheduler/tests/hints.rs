@@ -1,0 +1,73 @@
+//! Which pods an event wakes.
+
+use super::build::Build;
+use crate::ids::TemplateId;
+use crate::model::{HostPort, PodTemplate, PodTerm, WhenUnsatisfiable, ZONE_LABEL};
+use crate::profile::Filter;
+use crate::scheduler::queue::Event;
+use crate::scheduler::{FilterSet, Scheduler};
+
+struct Bench {
+    build: Build,
+    plain: TemplateId,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut build = Build::new();
+        build.nodes(&["a", "b"]);
+        let plain = build.template("plain");
+        let plain = build.add(plain);
+        Self { build, plain }
+    }
+
+    fn template(&mut self, app: &str, change: impl FnOnce(&mut Build, &mut PodTemplate)) -> TemplateId {
+        let mut template = self.build.template(app);
+        change(&mut self.build, &mut template);
+        self.build.add(template)
+    }
+}
+
+fn term(build: &mut Build, app: &str) -> PodTerm {
+    let (selector, namespace) = (build.app(app), build.s("default"));
+    PodTerm { selector, namespaces: vec![namespace], all_namespaces: false, topology_key: build.s(ZONE_LABEL) }
+}
+
+fn set(filter: Filter) -> FilterSet {
+    FilterSet::EMPTY.with(filter)
+}
+
+fn released(scheduler: &Scheduler, moved: TemplateId, waiting: TemplateId, filter: Filter) -> bool {
+    scheduler.helps(Event::PodReleased, moved, (waiting, set(filter)))
+}
+
+#[test]
+fn any_released_pod_gives_back_room_but_only_its_own_ports() {
+    let mut bench = Bench::new();
+    let port = |build: &mut Build, number| HostPort { port: number, protocol: build.s("TCP"), ip: build.s("") };
+    let web = bench.template("web", |build, t| t.host_ports = vec![port(build, 80)]);
+    let dns = bench.template("dns", |build, t| t.host_ports = vec![port(build, 53)]);
+    let (plain, scheduler) = (bench.plain, bench.build.scheduler());
+    assert!(released(&scheduler, plain, web, Filter::NodeResourcesFit));
+    assert!(released(&scheduler, web, web, Filter::NodePorts));
+    assert!(!released(&scheduler, dns, web, Filter::NodePorts));
+    assert!(!scheduler.helps(Event::PodAdded, plain, (web, set(Filter::NodeResourcesFit))));
+}
+
+#[test]
+fn spreading_and_affinity_look_at_the_labels_of_who_moved() {
+    let mut bench = Bench::new();
+    let even = bench.template("even", |build, t| {
+        t.spread = vec![build.spread("even", ZONE_LABEL, WhenUnsatisfiable::DoNotSchedule)];
+    });
+    let near = bench.template("near", |build, t| t.affinity.pod_required = vec![term(build, "even")]);
+    let far = bench.template("far", |build, t| t.affinity.anti_required = vec![term(build, "even")]);
+    let (plain, scheduler) = (bench.plain, bench.build.scheduler());
+    assert!(released(&scheduler, even, even, Filter::PodTopologySpread));
+    assert!(!released(&scheduler, plain, even, Filter::PodTopologySpread));
+    let added = |moved, waiting| scheduler.helps(Event::PodAdded, moved, (waiting, set(Filter::InterPodAffinity)));
+    assert!(added(even, near) && !added(plain, near) && !added(even, far));
+    assert!(released(&scheduler, even, far, Filter::InterPodAffinity));
+    assert!(released(&scheduler, far, even, Filter::InterPodAffinity), "it kept others away");
+    assert!(!released(&scheduler, plain, far, Filter::InterPodAffinity));
+}
