@@ -63,7 +63,8 @@ pub(crate) fn bench(args: &Args, console: &mut Console) -> Result<Exit, Failure>
         }
     }
     if args.format == Format::Json {
-        console.line(format_args!("{:#}", json!({ "schema_version": 1, "bench": "scheduler-perf", "workloads": rows })));
+        console
+            .line(format_args!("{:#}", json!({ "schema_version": 1, "bench": "scheduler-perf", "workloads": rows })));
     }
     Ok(Exit::Passed)
 }

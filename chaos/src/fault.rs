@@ -9,6 +9,7 @@ use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::message::{Flood, Instances};
 use shakedown_engine::time::Span;
 
+use crate::setting::Growth;
 use crate::select::{NodeSelection, PodSelection, Side};
 
 /// What an entry of the timeline does, targets still to be chosen.
@@ -51,6 +52,27 @@ pub enum Action {
         pods: PodSelection,
         /// How.
         how: PodDeath,
+    },
+    /// Containers of pods leak memory; lifted: they grow no more, but keep what they hold until they end.
+    Leak {
+        /// Which.
+        pods: PodSelection,
+        /// How fast each of them grows.
+        rate: Growth,
+    },
+    /// Something outside the pods takes memory of hosts.
+    FillMemory {
+        /// Which hosts.
+        nodes: NodeSelection,
+        /// How much, in thousandths of what pods may hold.
+        permille: u32,
+    },
+    /// Something outside the pods fills the disks of hosts.
+    FillDisk {
+        /// Which hosts.
+        nodes: NodeSelection,
+        /// How much, in thousandths of the disk.
+        permille: u32,
     },
     /// An operator closes nodes for new pods; lifted: opens them again.
     Cordon(NodeSelection),
@@ -182,6 +204,27 @@ pub enum Effect {
         one_way: bool,
         /// What happens to packets.
         rule: NetworkRule,
+    },
+    /// Each container of these pods grows by so much, beside what it leaks by itself.
+    Leak {
+        /// Which.
+        pods: Vec<PodId>,
+        /// How fast.
+        rate: Growth,
+    },
+    /// Memory of these hosts is taken away.
+    FillMemory {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Thousandths of what pods may hold.
+        permille: u32,
+    },
+    /// The disks of these hosts are filled.
+    FillDisk {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Thousandths of the disk.
+        permille: u32,
     },
     /// Containers of these pods are killed where they run.
     CrashPods {

@@ -38,6 +38,10 @@ pub struct HostModel {
     pub system_cpu: MilliCpu,
     /// CPU time that one heartbeat costs the agent.
     pub heartbeat_cpu: Span,
+    /// Memory that pods may hold beyond what the node hands out before the kernel kills.
+    pub spare_memory: Bytes,
+    /// The one file system of a host, for images and all that containers write.
+    pub disk: Bytes,
 }
 
 /// One-way trip times between healthy hosts.
@@ -70,6 +74,10 @@ pub struct Behaviour {
     pub wait_per_request: Span,
     /// Memory in use.
     pub memory: Bytes,
+    /// How fast that grows.
+    pub leak: Growth,
+    /// How fast it fills the disk, with logs for instance.
+    pub writes: Growth,
     /// Time it takes to stop when asked politely.
     pub shutdown: Span,
     /// What is wrong with it.
@@ -79,6 +87,10 @@ pub struct Behaviour {
     /// Of these, some fail.
     pub fails: Option<Failing>,
 }
+
+/// Steady growth, in bytes an hour: a whole number for each sensible amount a second or a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Growth(pub i64);
 
 /// How containers that end by themselves fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +137,12 @@ impl Default for HostModel {
             images_present: false,
             system_cpu: MilliCpu(100),
             heartbeat_cpu: Span::from_millis(5),
+            // What is handed out is what there is less the reserves and less the hard eviction threshold; the group of all
+            // pods is limited to what is handed out and that threshold. The system is taken to use what is reserved for it.
+            // Source: kubernetes/kubernetes:pkg/kubelet/cm/node_container_manager_linux.go.
+            spare_memory: Bytes(100 << 20),
+            // The usual size of a cloud's boot disk for nodes.
+            disk: Bytes(100 << 30),
         }
     }
 }
@@ -151,6 +169,8 @@ impl Default for Behaviour {
             cpu_per_request: Span::from_millis(1),
             wait_per_request: Span::from_millis(5),
             memory: Bytes(64 << 20),
+            leak: Growth(0),
+            writes: Growth(0),
             shutdown: Span::from_millis(500),
             defect: Defect::None,
             runs_for: None,

@@ -130,6 +130,12 @@ impl Engine {
         }
     }
 
+    /// Every attempt of the scheduler is kept from now on, for [`View::attempts`]. Without this none is: facts tell only
+    /// what comes of them.
+    pub fn keep_attempts(&mut self) {
+        self.control.keep_attempts();
+    }
+
     /// What may be seen from outside.
     pub fn view(&self) -> View<'_> {
         self.control.view(self.now)

@@ -731,6 +731,8 @@ pub enum Deletion {
     Tainted,
     /// Its workload was deleted.
     WorkloadDeleted,
+    /// Its node ran short of memory or disk.
+    NodePressure,
 }
 
 /// Why a container ended.

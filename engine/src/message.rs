@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::fact::{Component, Exit, FactId};
+use crate::fact::{Component, Exit, FactId, Pressure};
 use crate::ids::{AutoscalerId, ImageId, NodeId, PodId, ServiceId, Symbol, TemplateId, WorkloadId, ZoneId};
-use crate::model::{Details, ProbeRole, Taint};
+use crate::model::{Bytes, Details, ProbeRole, Taint};
 use crate::time::{Span, Time};
 
 /// Something that the engine wants done.
@@ -125,6 +125,18 @@ pub enum Message {
         /// Its state.
         state: PodReport,
     },
+    /// To the control plane: an image is no longer on the node.
+    LostImage {
+        /// Which.
+        image: ImageId,
+    },
+    /// To the control plane: the node runs short of something, or no longer does.
+    Pressure {
+        /// Of what.
+        pressure: Pressure,
+        /// Whether it does.
+        on: bool,
+    },
     /// To the control plane: an image is now on the node.
     HasImage {
         /// Which.
@@ -164,6 +176,8 @@ pub struct Ending {
     pub container: u8,
     /// Its code.
     pub code: i32,
+    /// The agent ended it for want of memory or disk (condition `DisruptionTarget`).
+    pub evicted: bool,
 }
 
 /// New endpoints of a service, to be known everywhere as fast as the network and the proxies allow.
@@ -230,6 +244,20 @@ pub enum RuntimeOp {
         role: ProbeRole,
         /// When to ask first.
         first: Time,
+    },
+    /// Say when less than so much of something is available, now and each time it falls below again.
+    Watch {
+        /// Of what.
+        signal: Signal,
+        /// How much; 0: never mind.
+        below: Bytes,
+    },
+    /// Say what is available and what each pod uses, now: answered by [`InputKind::Observed`].
+    Observe,
+    /// Delete an image that no container uses.
+    RemoveImage {
+        /// Which.
+        image: ImageId,
     },
     /// Remove what is left of a pod whose containers all ended.
     Remove {
@@ -300,6 +328,13 @@ pub enum InputKind {
     },
     /// An operator's command.
     Operator(Operation),
+    /// What an agent sees of its node.
+    Observed {
+        /// Which.
+        node: NodeId,
+        /// What.
+        stats: NodeStats,
+    },
     /// What pods use; those that cannot be measured are missing.
     Measured {
         /// For which autoscaler.
@@ -307,6 +342,42 @@ pub enum InputKind {
         /// One entry a pod.
         usage: Vec<Usage>,
     },
+}
+
+/// What a node can run short of and an agent can look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signal {
+    /// Memory.
+    Memory,
+    /// Disk.
+    Disk,
+}
+
+impl Signal {
+    /// All of them, in order.
+    pub const ALL: [Self; 2] = [Self::Memory, Self::Disk];
+}
+
+/// What an agent sees when it looks at its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStats {
+    /// Bytes available, in the order of [`Signal::ALL`].
+    pub available: [i64; 2],
+    /// Bytes there are.
+    pub capacity: [i64; 2],
+    /// What each pod holds, in id order.
+    pub pods: Vec<Footprint>,
+}
+
+/// What one pod holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Which.
+    pub pod: PodId,
+    /// Memory (working set), bytes.
+    pub memory: i64,
+    /// What it wrote to the node's disk, bytes.
+    pub disk: i64,
 }
 
 /// A run of heartbeats, as the control plane receives them.
@@ -350,6 +421,11 @@ pub enum RuntimeEvent {
         container: ContainerRef,
         /// Why.
         why: Exit,
+    },
+    /// Less is available than the agent wanted to be told of.
+    Short {
+        /// Of what.
+        signal: Signal,
     },
     /// A probe's answer now, and at each following period until further notice.
     Probed {

@@ -66,7 +66,9 @@ fn write_part(page: &mut String, part: &Part<'_>) {
     }
     if !part.limits.is_empty() {
         page.push_str("\nWhat this does not show:\n\n");
-        part.limits.iter().for_each(|limit| drop(writeln!(page, "- {limit}")));
+        for limit in part.limits {
+            let _ = writeln!(page, "- {limit}");
+        }
     }
 }
 

@@ -137,7 +137,8 @@ fn every_wrong_part_of_a_preemption_is_noticed() {
         first(&mut attempt(problem, preempts)["preemptionCandidates"])["pdbViolations"] = json!(7);
     });
     assert_eq!(changed, ["preemption candidates"]);
-    let changed = broken("violations", 5, |problem| attempt(problem, preempts)["preemption"]["pdbViolations"] = json!(7));
+    let changed =
+        broken("violations", 5, |problem| attempt(problem, preempts)["preemption"]["pdbViolations"] = json!(7));
     assert_eq!(changed, ["budget violations"]);
     let changed = broken("post-filter", 5, |problem| attempt(problem, preempts)["postFilter"]["msg"] = json!("no"));
     assert_eq!(changed, ["preemption in words"]);
@@ -232,8 +233,9 @@ fn problems_that_contradict_themselves_are_refused_with_the_name_of_what_is_wron
     let untried = contradict("untried", &|problem| problem["expected"][0]["attempts"] = json!([]));
     assert!(untried.contains("no attempt is recorded"), "{untried}");
     let twice = contradict("twice", &|problem| {
-        let again = problem["expected"][0].clone();
-        problem["expected"].as_array_mut().unwrap().insert(1, again);
+        let pods = problem["expected"].as_array_mut().unwrap();
+        let at = pods.iter().position(|pod| pod["outcome"] == "bound").unwrap();
+        pods.insert(at + 1, pods[at].clone());
     });
     assert!(twice.contains("bound twice"), "{twice}");
     let time = contradict("time", &|problem| problem["existing"][0]["startTime"] = json!("yesterday"));

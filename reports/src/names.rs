@@ -239,6 +239,7 @@ fn deletion(why: Deletion) -> &'static str {
         Deletion::Tainted => "it does not tolerate a taint of its node",
         Deletion::Preempted => "a higher priority takes its place",
         Deletion::WorkloadDeleted => "its workload is deleted",
+        Deletion::NodePressure => "its node runs short of memory or disk",
     }
 }
 

@@ -73,10 +73,10 @@ fn an_autoscaler_makes_room_for_the_claims_of_its_most_replicas() {
     assert_eq!((row.target.map(Id::index), row.min, row.max), (Some(0), 1, 6));
     assert_eq!(row.metrics, [MetricTarget::CpuUtilization(80)]);
     assert_eq!((row.up.window, row.down.window), (Span::ZERO, Span::from_secs(300)));
-    assert_eq!(row.up.policies.iter().map(|policy| policy.amount).collect::<Vec<_>>(), [
-        Amount::Count(4),
-        Amount::Percent(100)
-    ]);
+    assert_eq!(
+        row.up.policies.iter().map(|policy| policy.amount).collect::<Vec<_>>(),
+        [Amount::Count(4), Amount::Percent(100)]
+    );
 }
 
 #[test]
@@ -121,7 +121,9 @@ fn jobs_have_the_defaults_of_the_api() {
     );
     assert!(rules.replace_when_failed);
     assert_eq!(rules.failure_rules[0].action, FailureRuleAction::FailJob);
-    assert!(matches!(&rules.failure_rules[0].on, FailureMatch::ExitCodes { not_in: true, codes, .. } if *codes == [1, 2]));
+    assert!(
+        matches!(&rules.failure_rules[0].on, FailureMatch::ExitCodes { not_in: true, codes, .. } if *codes == [1, 2])
+    );
     assert_eq!(rules.failure_rules[1].on, FailureMatch::Disrupted);
 }
 
@@ -182,7 +184,9 @@ fn claims_get_their_class_and_volumes_their_driver() {
 #[test]
 fn bounds_of_a_namespace_give_defaults_and_refuse_pods() {
     let range = |item: &str| {
-        format!("apiVersion: v1\nkind: LimitRange\nmetadata: {{ name: r }}\nspec: {{ limits: [{{ type: Container, {item} }}] }}\n---\n")
+        format!(
+            "apiVersion: v1\nkind: LimitRange\nmetadata: {{ name: r }}\nspec: {{ limits: [{{ type: Container, {item} }}] }}\n---\n"
+        )
     };
     // Limits default to the maximum, requests to the limit's default.
     let plan = plan(&format!("{}{}", set("Deployment", ""), range("max: { cpu: 2 }, default: { memory: 1Gi }")));
@@ -295,8 +299,7 @@ fn ingresses_put_the_most_specific_path_first() {
     let text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: i }\nspec:\n  defaultBackend: { service: { name: gone, port: { number: 80 } } }\n  rules:\n    - http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: a, port: { number: 80 } } } }] }\n    - host: x\n      http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: a } } }, { path: /api, pathType: Exact, backend: { service: { name: a } } }] }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { selector: { app: a }, ports: [{ port: 80 }] }\n---\n";
     let plan = plan(&format!("{text}{}", set("Deployment", "")));
     let ingress = &plan.catalog.ingresses[0];
-    let shown: Vec<_> =
-        ingress.rules.iter().map(|rule| (rule.host.is_some(), plan.catalog.text(rule.path))).collect();
+    let shown: Vec<_> = ingress.rules.iter().map(|rule| (rule.host.is_some(), plan.catalog.text(rule.path))).collect();
     assert_eq!(shown, [(true, "/api"), (true, "/"), (false, "/")]);
     assert!(ingress.rules.iter().all(|rule| rule.service.is_some()) && ingress.default.is_none());
     assert!(plan.notes.iter().any(|note| note.code == "W0616" && note.text.contains("`gone`")));
@@ -314,15 +317,20 @@ fn nodes_of_manifests_are_added_with_their_volume_limits() {
 #[test]
 fn what_has_no_effect_is_named_once_with_its_path() {
     let pod = |name: &str| {
-        format!("apiVersion: v1\nkind: Pod\nmetadata: {{ name: {name} }}\nspec: {{ dnsPolicy: None, dnsConfig: {{ nameservers: [x] }}, securityContext: {{}}, containers: [{{ name: a, image: a, env: [{{ name: A, value: b }}] }}] }}\n---\n")
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{ name: {name} }}\nspec: {{ dnsPolicy: None, dnsConfig: {{ nameservers: [x] }}, securityContext: {{}}, containers: [{{ name: a, image: a, env: [{{ name: A, value: b }}] }}] }}\n---\n"
+        )
     };
     let plan = plan(&[pod("a"), pod("b")].concat());
     let told: Vec<&str> =
         plan.notes.iter().filter(|note| note.code == "W0603").map(|note| note.text.as_str()).collect();
-    assert_eq!(told, [
-        "`Pod.spec.dnsPolicy` is ignored (2 times): all pods resolve names in the same way",
-        "`Pod.spec.dnsConfig` is ignored (2 times): all pods resolve names in the same way",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "`Pod.spec.dnsPolicy` is ignored (2 times): all pods resolve names in the same way",
+            "`Pod.spec.dnsConfig` is ignored (2 times): all pods resolve names in the same way",
+        ]
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use shakedown_engine::time::{Span, Time};
 use crate::cpu::{CORE, proportion};
 use crate::event::Stamp;
 use crate::measure::Reading;
+use crate::memory::Reservoir;
 use crate::probe::Probing;
 
 /// How far a container is.
@@ -102,13 +103,17 @@ pub(crate) struct Cell {
     pub(crate) runs_begun: u32,
     /// How it ends when its work is done.
     pub(crate) ends: Exit,
-    /// Memory that it holds now.
-    pub(crate) memory: i64,
+    /// Memory that it holds.
+    pub(crate) memory: Reservoir,
+    /// What it and its former runs wrote.
+    pub(crate) disk: Reservoir,
+    /// Of the plan for its death beyond its own memory limit.
+    pub(crate) oom: Stamp,
     pub(crate) probes: Vec<Probing>,
 }
 
 impl Cell {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             phase: Phase::Absent,
             work: None,
@@ -125,7 +130,9 @@ impl Cell {
             used_at: Time::ZERO,
             runs_begun: 0,
             ends: Exit::Completed,
-            memory: 0,
+            memory: Reservoir::default(),
+            disk: Reservoir::default(),
+            oom: 0,
             probes: Vec::new(),
         }
     }

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Done { cell: CellId, stamp: Stamp },
     /// A container ends, whatever it does.
     End { cell: CellId, stamp: Stamp, why: Exit },
+    /// A host's containers hold so much that somebody must be told or killed.
+    Memory { node: NodeId, stamp: Stamp },
     /// A probe asks.
     Ask { cell: CellId, probe: u8, stamp: Stamp },
     /// A probe has its answer.

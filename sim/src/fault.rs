@@ -12,6 +12,7 @@ use shakedown_engine::time::Time;
 
 use crate::container::{Phase, reference};
 use crate::event::{CellId, Event, Stamp};
+use crate::memory::Stuff;
 use crate::world::SimWorld;
 
 impl FaultTarget for SimWorld {
@@ -44,6 +45,9 @@ impl FaultTarget for SimWorld {
                 self.links_changed(&nodes, cause);
             }
             Effect::CrashPods { pods } => self.crash(pods, cause),
+            Effect::Leak { pods, rate } => self.leak(fault, pods, *rate, cause),
+            Effect::FillMemory { nodes, permille } => self.fill(fault, nodes, (Stuff::Memory, *permille), cause),
+            Effect::FillDisk { nodes, permille } => self.fill(fault, nodes, (Stuff::Disk, *permille), cause),
         }
         Ok(())
     }
@@ -59,6 +63,8 @@ impl FaultTarget for SimWorld {
             self.hosts[node].why = cause;
             self.disturb(node);
         }
+        self.seal(fault, cause);
+        self.unfill(fault, cause);
         let linked = self.net.lift(fault);
         self.links_changed(&linked, cause);
     }
@@ -110,6 +116,7 @@ impl SimWorld {
             return;
         }
         host.up = false;
+        self.memory_lost(node);
         let down = facts.record(self.now, cause, FactKind::HostDown { node });
         self.down_facts[node] = down;
         for pod in std::mem::take(&mut self.hosts[node].pods) {
@@ -123,7 +130,7 @@ impl SimWorld {
             }
         }
         let host = &mut self.hosts[node];
-        (host.claims, host.memory) = (0, 0);
+        host.claims = 0;
         host.touched.clear();
         self.links[node].stamp = 0;
         self.drop_pulls(node);

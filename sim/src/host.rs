@@ -15,6 +15,7 @@ use shakedown_engine::model::NodeSpec;
 use crate::container::{Limits, MIN_SHARES, declared};
 use crate::cpu::{CORE, Claim, Level, fill, proportion};
 use crate::event::{CellId, Stamp};
+use crate::memory::{Reservoir, Stuff, Watch};
 use crate::world::SimWorld;
 
 /// Weight of each top-level group. Source: systemd/systemd:src/basic/cgroup-util.h, `CGROUP_CPU_SHARES_DEFAULT`.
@@ -35,10 +36,22 @@ pub(crate) struct Host {
     pub(crate) boot: Stamp,
     /// CPU in millionths of a core.
     pub(crate) capacity: u64,
-    /// Memory in bytes.
+    /// Memory that containers may hold, in bytes.
     pub(crate) memory_capacity: i64,
-    /// Memory that containers hold.
-    pub(crate) memory: i64,
+    /// Memory that containers and intruders hold.
+    pub(crate) memory: Reservoir,
+    /// What is on its disk.
+    pub(crate) disk: Reservoir,
+    /// Why either last changed.
+    pub(crate) memory_cause: FactId,
+    /// Of the plan for the next crossing of a level.
+    pub(crate) memory_stamp: Stamp,
+    /// The kernel is at work on a shortage of memory.
+    pub(crate) reclaiming: bool,
+    /// What its agent wants to be told, by signal.
+    pub(crate) watches: [Watch; 2],
+    /// What faults took of it.
+    pub(crate) taken: BTreeMap<FaultId, (Stuff, Reservoir)>,
     /// What agent and system want.
     pub(crate) system: u64,
     /// What they get.
@@ -72,15 +85,21 @@ struct Division {
 }
 
 impl Host {
-    pub(crate) fn new(spec: &NodeSpec, system: u64) -> Self {
+    pub(crate) fn new(spec: &NodeSpec, system: u64, spare: i64) -> Self {
         let capacity = u64::try_from(spec.allocatable.cpu.0).unwrap_or(0).max(1) * (CORE / 1000);
         Self {
             up: spec.at_start,
             present: spec.at_start,
             boot: 0,
             capacity,
-            memory_capacity: spec.allocatable.memory.0,
-            memory: 0,
+            memory_capacity: spec.allocatable.memory.0 + spare,
+            memory: Reservoir::default(),
+            disk: Reservoir::default(),
+            memory_cause: FactId::NONE,
+            memory_stamp: 0,
+            reclaiming: false,
+            watches: Default::default(),
+            taken: BTreeMap::new(),
             system,
             agent_share: system,
             agent_burst: CORE.min(capacity),

@@ -168,10 +168,19 @@ impl SimWorld {
                 shelf.transfers.remove(&image).map(|transfer| (image, transfer.waiters))
             });
             if let Some((image, waiters)) = complete {
+                let cause = waiters.first().map_or(FactId::NONE, |waiter| waiter.1);
+                self.image_on_disk(node, image, 1, cause);
                 self.pulled((node, image), &waiters, true);
             }
         }
         self.plan_transfers();
+    }
+
+    /// The agent deletes an image.
+    pub(crate) fn remove_image(&mut self, node: NodeId, image: ImageId, cause: FactId) {
+        if self.images.hosts[node.index()].present.remove(&image) {
+            self.image_on_disk(node, image, -1, cause);
+        }
     }
 
     /// A host went down: its pulls are gone, its images are not.

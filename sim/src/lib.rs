@@ -14,6 +14,7 @@ mod fault;
 mod host;
 mod images;
 mod measure;
+mod memory;
 mod message;
 mod names;
 mod network;

@@ -51,7 +51,7 @@ impl SimWorld {
         };
         let span = u128::from(now.since(old.at).as_nanos()).max(1);
         let micro = (used - old.used) / span;
-        let memory = row.cells.iter().map(|cell| cell.memory).sum();
+        let memory = row.cells.iter().map(|cell| cell.memory.bytes(now)).sum();
         Some(Usage { pod, cpu: i64::try_from(micro / u128::from(CORE / 1000)).unwrap_or(i64::MAX), memory, requests })
     }
 

@@ -4,7 +4,7 @@
 //! CPU that whoever does the work gets, and are replanned when that changes. Start at `run_op`.
 //!
 //! Assumptions: the runtime's own work goes at the agent's speed; starting up is one busy thread; a container that has
-//! begun to shut down serves no more; its memory is taken when it has started up; an init container that does not
+//! begun to shut down serves no more; its memory is taken when it has started up (see `memory`); an init container that does not
 //! say how long it runs ends once started up.
 
 use shakedown_chaos::setting::{Behaviour, Defect, Failing};
@@ -33,6 +33,9 @@ impl SimWorld {
                 }
             }
             RuntimeOp::Remove { pod } => self.remove_pod(pod, cause),
+            RuntimeOp::RemoveImage { image } => self.remove_image(node, image, cause),
+            RuntimeOp::Watch { signal, below } => self.watch(node, signal, below.0),
+            RuntimeOp::Observe => self.observe(node, cause),
         }
     }
 
@@ -108,6 +111,7 @@ impl SimWorld {
         let cell = self.cell_mut(id);
         cell.phase = Phase::Stopping;
         cell.work = Some(Work::new(now, behaviour));
+        self.stop_growing(id);
         self.set_demand(id, idle);
         self.changed_service(id);
     }
@@ -149,51 +153,30 @@ impl SimWorld {
     fn warmed(&mut self, id: CellId) {
         let now = self.now;
         let Some(behaviour) = self.behaviour_of(id) else { return };
-        let (idle, memory) = (micro(behaviour.idle_cpu), behaviour.memory.0);
+        let idle = micro(behaviour.idle_cpu);
         let (runs_for, ends) = self.course(id, (behaviour.runs_for, behaviour.fails));
         let Some(pod) = self.pods.get_mut(id.pod) else { return };
         let spec = &self.catalog.templates[pod.template];
         let init = usize::from(id.cell) < spec.init.len();
-        let limit = declared(spec, id.cell).memory_limit;
-        let node = pod.node;
         let cell = &mut pod.cells[usize::from(id.cell)];
         let cause = cell.cause;
-        if limit.is_some_and(|limit| memory > limit.0) {
-            return self.end(id, Exit::OutOfMemory, cause);
-        }
         if init && runs_for.is_none() {
             return self.end(id, Exit::Completed, cause);
         }
         cell.phase = Phase::Running;
         cell.ends = ends;
-        cell.memory = memory;
         cell.work = runs_for.map(|span| Work::new(now, span));
         let load = cell.load;
-        self.hosts[node].memory += memory;
         self.set_demand(id, idle + load);
         self.changed_service(id);
-        self.reclaim_memory(node, cause);
-    }
-
-    /// Kills the containers that most exceed their requests while a host has less memory than they hold.
-    fn reclaim_memory(&mut self, node: NodeId, cause: FactId) {
-        while self.hosts[node].memory > self.hosts[node].memory_capacity {
-            let victim = self.cells_of(node).into_iter().filter_map(|id| {
-                let pod = self.pods.get(id.pod)?;
-                let held = pod.cells[usize::from(id.cell)].memory;
-                let asked = declared(&self.catalog.templates[pod.template], id.cell).requests.memory.0;
-                (held > 0).then_some((held - asked, id))
-            });
-            let Some((_, id)) = victim.max_by_key(|&(excess, id)| (excess, std::cmp::Reverse(id))) else { return };
-            self.end(id, Exit::OutOfMemory, cause);
-        }
+        self.take_memory(id, cause);
     }
 
     /// A plan for a container's end comes due.
     pub(crate) fn on_end(&mut self, id: CellId, stamp: Stamp, why: Exit) {
         let Some(pod) = self.pods.get(id.pod) else { return };
         let cell = &pod.cells[usize::from(id.cell)];
-        if cell.phase != Phase::Absent && (cell.life == stamp || cell.kill == stamp) {
+        if cell.phase != Phase::Absent && [cell.life, cell.kill, cell.oom].contains(&stamp) {
             self.end(id, why, cell.cause);
         }
     }
@@ -202,14 +185,13 @@ impl SimWorld {
     pub(crate) fn end(&mut self, id: CellId, why: Exit, cause: FactId) {
         self.set_demand(id, 0);
         let Some(pod) = self.pods.get_mut(id.pod) else { return };
-        let node = pod.node;
         let cell = &mut pod.cells[usize::from(id.cell)];
         cell.phase = Phase::Absent;
         cell.work = None;
         (cell.life, cell.kill, cell.kill_at) = (0, 0, Time::MAX);
         cell.probes.clear();
-        self.hosts[node].memory -= std::mem::take(&mut cell.memory);
         self.report(id, cause, |pod, container| RuntimeEvent::Exited { pod, container, why });
+        self.free_memory(id, cause);
         self.mark_load(id.pod, cause);
     }
 
@@ -219,10 +201,13 @@ impl SimWorld {
             self.set_demand(CellId { pod, cell: cell as u8 }, 0);
         }
         self.mark_load(pod, cause);
+        for cell in 0..count {
+            self.free_memory(CellId { pod, cell: cell as u8 }, cause);
+        }
         let Some(row) = self.pods.remove(pod) else { return };
-        let host = &mut self.hosts[row.node];
-        host.memory -= row.cells.iter().map(|cell| cell.memory).sum::<i64>();
-        host.pods.remove(&pod);
+        self.hosts[row.node].pods.remove(&pod);
+        let written: Vec<_> = row.cells.iter().map(|cell| cell.disk).collect();
+        self.free_disk(row.node, &written, cause);
     }
 
     /// Plans the end of a container's work at the speed that it now has.

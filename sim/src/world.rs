@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shakedown_chaos::experiment::Experiment;
-use shakedown_chaos::setting::{Behaviour, Defect};
+use shakedown_chaos::setting::{Behaviour, Defect, Growth};
 use shakedown_engine::fact::{FactId, FactLog};
-use shakedown_engine::ids::{Id, NodeId, Table};
+use shakedown_engine::ids::{FaultId, Id, ImageId, NodeId, PodId, Table};
 use shakedown_engine::message::{Address, Input, InputKind, Order, OrderKind};
 use shakedown_engine::model::Catalog;
 use shakedown_engine::rng::{Purpose, Stream, Streams};
@@ -48,6 +48,8 @@ pub struct SimWorld {
     pub(crate) boot_causes: BTreeMap<NodeId, FactId>,
     pub(crate) pods: Pods,
     pub(crate) images: Images,
+    /// Faults that make containers of pods grow, pods in id order.
+    pub(crate) leaks: BTreeMap<FaultId, (Vec<PodId>, Growth)>,
     pub(crate) net: Network,
     pub(crate) links: Table<NodeId, Connection>,
     pub(crate) last_arrival: BTreeMap<(Address, Address), Time>,
@@ -86,10 +88,11 @@ impl SimWorld {
     pub fn new(catalog: Arc<Catalog>, experiment: Arc<Experiment>, streams: Streams) -> Self {
         let nodes = catalog.nodes.len();
         let system = micro(experiment.setting.host.system_cpu);
+        let spare = experiment.setting.host.spare_memory.0;
         let zones = catalog.nodes.iter().map(|(_, node)| node.zone).collect();
         let images = &experiment.setting.images;
         let pullable = catalog.images.ids().filter(|id| images.get(*id).is_none_or(|b| b.defect != Defect::Missing));
-        let present: Vec<_> = pullable.filter(|_| experiment.setting.host.images_present).collect();
+        let present: Vec<ImageId> = pullable.filter(|_| experiment.setting.host.images_present).collect();
         let proxies = Proxies::new(&catalog, &experiment, streams);
         let mut world = Self {
             now: Time::ZERO,
@@ -97,12 +100,13 @@ impl SimWorld {
             queue: EventQueue::new(),
             outbox: Vec::new(),
             last_stamp: 0,
-            hosts: catalog.nodes.iter().map(|(_, node)| Host::new(node, system)).collect(),
+            hosts: catalog.nodes.iter().map(|(_, node)| Host::new(node, system, spare)).collect(),
             dirty_hosts: Vec::new(),
             down_facts: (0..nodes).map(|_| FactId::NONE).collect(),
             boot_causes: BTreeMap::new(),
             pods: Pods::default(),
-            images: Images::new(nodes, present.into_iter()),
+            leaks: BTreeMap::new(),
+            images: Images::new(nodes, present.iter().copied()),
             net: Network::new(experiment.setting.network.clone(), zones),
             links: (0..nodes).map(|_| Connection::default()).collect(),
             last_arrival: BTreeMap::new(),
@@ -117,8 +121,18 @@ impl SimWorld {
             catalog,
             experiment,
         };
+        world.fill_shelves(&present);
         world.start();
         world
+    }
+
+    /// Images that are there from the start lie on every disk.
+    fn fill_shelves(&mut self, present: &[ImageId]) {
+        for node in self.hosts.ids().collect::<Vec<_>>() {
+            for &image in present {
+                self.image_on_disk(node, image, 1, FactId::NONE);
+            }
+        }
     }
 
     fn start(&mut self) {
@@ -178,6 +192,7 @@ impl SimWorld {
             Event::Booted { node, stamp } => self.on_booted(node, stamp, facts),
             Event::Done { cell, stamp } => self.on_done(cell, stamp),
             Event::End { cell, stamp, why } => self.on_end(cell, stamp, why),
+            Event::Memory { node, stamp } => self.on_memory(node, stamp),
             Event::Ask { cell, probe, stamp } => self.on_ask(cell, probe, stamp),
             Event::Answer { cell, probe, stamp, ok } => self.on_answer(cell, probe, stamp, ok),
             Event::Registry { node, image, stamp } => self.on_registry(node, image, stamp),

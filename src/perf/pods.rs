@@ -5,8 +5,8 @@
 use shakedown_engine::ids::Symbol;
 use shakedown_engine::labels::{Labels, Op, Requirement, Selector};
 use shakedown_engine::model::{
-    Affinity, Bytes, Catalog, Container, MilliCpu, NodeTerm, PodTemplate, PodTerm, Resources, SpreadConstraint, Weighted,
-    WhenUnsatisfiable, ZONE_LABEL,
+    Affinity, Bytes, Catalog, Container, MilliCpu, NodeTerm, PodTemplate, PodTerm, Resources, SpreadConstraint,
+    Weighted, WhenUnsatisfiable, ZONE_LABEL,
 };
 
 /// A pod template of scheduler_perf.

@@ -50,10 +50,7 @@ pub const WORKLOADS: &[Workload] = &[
         threshold: Some(1_100),
         ..row("SchedulingDaemonset", "15000Nodes", &[], (Daemon, 30_000))
     },
-    Workload {
-        nodes: 1_000,
-        ..row("PreemptionBasic", "1000Nodes", &[(LowPriority, 4_000)], (HighPriority, 1_000))
-    },
+    Workload { nodes: 1_000, ..row("PreemptionBasic", "1000Nodes", &[(LowPriority, 4_000)], (HighPriority, 1_000)) },
     // Switched off in the original: kubernetes/kubernetes#108308.
     row("PreemptionBasic", "5000Nodes", &[(LowPriority, 20_000)], (HighPriority, 5_000)),
     Workload {

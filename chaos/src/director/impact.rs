@@ -56,6 +56,16 @@ impl Impact {
                     PodDeath::Delete { grace } => Self::Operator(Operation::DeletePods { pods, grace }),
                 }
             }
+            Action::Leak { pods, rate } => {
+                Self::physical(Effect::Leak { pods: resolve::pods(scene, pods, lots), rate: *rate })
+            }
+            Action::FillMemory { nodes, permille } => Self::physical(Effect::FillMemory {
+                nodes: resolve::nodes(scene, nodes, lots),
+                permille: *permille,
+            }),
+            Action::FillDisk { nodes, permille } => {
+                Self::physical(Effect::FillDisk { nodes: resolve::nodes(scene, nodes, lots), permille: *permille })
+            }
             Action::Cordon(hosts) => Self::Operator(Operation::Cordon { nodes: resolve::nodes(scene, hosts, lots) }),
             Action::Uncordon(hosts) => {
                 Self::Operator(Operation::Uncordon { nodes: resolve::nodes(scene, hosts, lots) })
@@ -101,7 +111,7 @@ impl Impact {
     pub(super) fn lasts(&self) -> bool {
         match self {
             Self::Physical { effect, .. } => {
-                matches!(effect, Effect::Down { .. } | Effect::Saturate { .. } | Effect::Network { .. })
+                !matches!(effect, Effect::Boot { .. } | Effect::Reboot { .. } | Effect::CrashPods { .. })
             }
             Self::Operator(_) => self.closes().is_some() || self.undone_by().is_some(),
         }
@@ -205,8 +215,10 @@ impl Impact {
                 Effect::Down { nodes }
                 | Effect::Boot { nodes }
                 | Effect::Reboot { nodes }
+                | Effect::FillMemory { nodes, .. }
+                | Effect::FillDisk { nodes, .. }
                 | Effect::Saturate { nodes, .. } => Some(nodes),
-                Effect::Network { .. } | Effect::CrashPods { .. } => None,
+                Effect::Network { .. } | Effect::CrashPods { .. } | Effect::Leak { .. } => None,
             },
             Self::Operator(
                 Operation::Cordon { nodes }
@@ -224,8 +236,10 @@ impl Impact {
                 Effect::Down { nodes }
                 | Effect::Boot { nodes }
                 | Effect::Reboot { nodes }
+                | Effect::FillMemory { nodes, .. }
+                | Effect::FillDisk { nodes, .. }
                 | Effect::Saturate { nodes, .. } => Some(nodes),
-                Effect::Network { .. } | Effect::CrashPods { .. } => None,
+                Effect::Network { .. } | Effect::CrashPods { .. } | Effect::Leak { .. } => None,
             },
             Self::Operator(
                 Operation::Cordon { nodes }
@@ -239,7 +253,7 @@ impl Impact {
 
     fn pods(&self) -> Option<&Vec<PodId>> {
         match self {
-            Self::Physical { effect: Effect::CrashPods { pods }, .. }
+            Self::Physical { effect: Effect::CrashPods { pods } | Effect::Leak { pods, .. }, .. }
             | Self::Operator(Operation::DeletePods { pods, .. }) => Some(pods),
             _ => None,
         }
@@ -247,7 +261,7 @@ impl Impact {
 
     fn pods_mut(&mut self) -> Option<&mut Vec<PodId>> {
         match self {
-            Self::Physical { effect: Effect::CrashPods { pods }, .. }
+            Self::Physical { effect: Effect::CrashPods { pods } | Effect::Leak { pods, .. }, .. }
             | Self::Operator(Operation::DeletePods { pods, .. }) => Some(pods),
             _ => None,
         }

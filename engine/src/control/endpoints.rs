@@ -127,8 +127,9 @@ impl Control {
 
     /// The service's controller looks at it, if a worker is free.
     pub(super) fn sync_service(&mut self, cx: &mut Cx<'_>, cause: FactId, service: ServiceId) {
-        if self.services[service].due != Some(cx.now) {
-            return; // Another pass came before.
+        // Later than planned: there was no leader in the meantime.
+        if self.services[service].due.is_none_or(|due| due > cx.now) {
+            return; // Another pass came before, or comes.
         }
         self.services[service].due = None;
         self.work_on_service(cx, cause, service);

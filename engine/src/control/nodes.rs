@@ -397,7 +397,7 @@ impl Control {
         }
         for pod in self.nodes[node].pods.clone() {
             if self.toleration(pod) == Some(length) {
-                self.delete_pod(cx, (Client::Eviction, cause), (pod, Deletion::NodeLost, None));
+                self.mark_and_delete(cx, cause, pod, Deletion::NodeLost);
                 self.force_after_grace(cx, cause, pod);
             }
         }

@@ -31,6 +31,8 @@ pub(super) struct Scheduling {
     armed_at: Option<Time>,
     /// Last refusal of each pod that waits, so that a fact is recorded only when it changes.
     pub(super) refused: BTreeMap<PodId, (u32, u32)>,
+    /// Every attempt, where somebody asked for them.
+    pub(super) attempts: Option<Vec<(Time, PodId)>>,
 }
 
 impl Scheduling {
@@ -48,6 +50,7 @@ impl Scheduling {
             free_at: Time::ZERO,
             armed_at: None,
             refused: BTreeMap::new(),
+            attempts: None,
         }
     }
 }
@@ -109,7 +112,15 @@ impl Control {
         self.wake_scheduler(cx);
     }
 
+    /// Every attempt is kept from now on.
+    pub(crate) fn keep_attempts(&mut self) {
+        self.scheduling.attempts.get_or_insert_default();
+    }
+
     fn decide(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        if let Some(attempts) = &mut self.scheduling.attempts {
+            attempts.push((cx.now, pod));
+        }
         if let Some(group) = self.catalog.templates[self.pods[pod].template].group {
             return self.decide_group(cx, group, pod);
         }

@@ -113,9 +113,18 @@ impl Control {
     }
 
     fn delete_tainted(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId) {
-        // Each deletion is preceded by a patch of the pod's conditions.
+        self.mark_and_delete(cx, cause, pod, Deletion::Tainted);
+    }
+
+    /// Each deletion is preceded by a patch of the pod's conditions, also that of a pod which is on its way out already.
+    /// Source: the same file, `addConditionAndDeletePod`; recorded on 1.36.2.
+    pub(super) fn mark_and_delete(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, why: Deletion) {
+        if self.pods[pod].gone {
+            return;
+        }
         self.store.spend(cx.now, Client::Eviction);
-        self.delete_pod(cx, (Client::Eviction, cause), (pod, Deletion::Tainted, None));
+        let fact = cx.facts.record(cx.now, cause, FactKind::PodDisrupted { pod, why });
+        self.delete_pod(cx, (Client::Eviction, fact), (pod, why, None));
     }
 
     /// A pod has left its node.

@@ -152,6 +152,11 @@ impl<'a> View<'a> {
         self.control.pods[id].slot
     }
 
+    /// The scheduler's attempts since [`crate::Engine::keep_attempts`], in their order.
+    pub fn attempts(&self) -> &'a [(Time, PodId)] {
+        self.control.scheduling.attempts.as_deref().unwrap_or_default()
+    }
+
     /// One workload.
     pub fn workload(&self, id: WorkloadId) -> WorkloadView {
         let row = &self.control.workloads[id];

@@ -7,7 +7,11 @@ use crate::sets;
 use shakedown_engine::fact::Component;
 use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
 use shakedown_engine::message::{Instances, Operation, PartChange};
-use shakedown_engine::model::{Amount, DaemonSpec, Details, StatefulSpec, Strategy, WorkloadKind};
+use shakedown_engine::labels::Selector;
+use shakedown_engine::model::{
+    Amount, BudgetBound, BudgetSpec, DaemonSpec, Details, QuotaAmounts, QuotaSpec, StatefulSpec, Strategy,
+    UnhealthyEviction, WorkloadKind,
+};
 use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::Span;
 

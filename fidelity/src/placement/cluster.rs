@@ -41,10 +41,7 @@ impl Cluster {
             let spec = &catalog.workloads[workload];
             let pod = PodId::from_index(names.len());
             let name = catalog.text(spec.name).to_owned();
-            pods.insert(
-                name.clone(),
-                Request { pod, template: spec.template, workload: Some(workload), only: None },
-            );
+            pods.insert(name.clone(), Request { pod, template: spec.template, workload: Some(workload), only: None });
             names.push(name);
         }
         let catalog = Arc::new(catalog);

@@ -61,7 +61,8 @@ const FORMAT: &str = "each line is one problem as `fidelity/recordings/kubernete
 pub fn conform(source: &Source, profile: &Profile) -> Result<Agreement, Unusable> {
     let file = source.name();
     let unusable = |line, problem: String, help| Unusable { file: file.clone(), line, problem, help };
-    let cannot_read = |line, error: &io::Error| unusable(line, format!("cannot read it: {error}"), "name a readable file");
+    let cannot_read =
+        |line, error: &io::Error| unusable(line, format!("cannot read it: {error}"), "name a readable file");
     let mut reader = source.open().map_err(|error| cannot_read(None, &error))?;
     let mut agreement = Agreement::new(file.clone(), "pods", checks::ALL);
     let mut problems = 0u64;

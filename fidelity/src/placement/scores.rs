@@ -60,7 +60,8 @@ fn plugin_of(
     let share = candidate.scores.iter().find(|share| plugin_name(share.score) == plugin);
     let subject = format!("{}, {plugin}", at.subject);
     let at = At { subject: &subject, ..at };
-    let mut compare = |check: Check, expected: Option<i64>, got: i64| agreement.compare(check, at, &expected, &Some(got));
+    let mut compare =
+        |check: Check, expected: Option<i64>, got: i64| agreement.compare(check, at, &expected, &Some(got));
     let value = |values: &super::record::Values| values.get(plugin).and_then(|nodes| nodes.get(node)).copied();
     let normalized = value(&expected.normalized);
     let weight = expected.weight.get(plugin).copied();

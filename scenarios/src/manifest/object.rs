@@ -29,6 +29,29 @@ pub(super) fn objects(document: &Node) -> Vec<&Node> {
     }
 }
 
+/// Versions of the API that are gone, but had the same fields as the one that took their place.
+const FORMER: [(&str, &str); 6] = [
+    ("autoscaling/v2beta2", "autoscaling/v2"),
+    ("batch/v1beta1", "batch/v1"),
+    ("node.k8s.io/v1beta1", "node.k8s.io/v1"),
+    ("policy/v1beta1", "policy/v1"),
+    ("scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1"),
+    ("storage.k8s.io/v1beta1", "storage.k8s.io/v1"),
+];
+
+/// An object of a former version as one of the present version; `None`: it is one already.
+fn current(node: &Node, wanted: &str) -> Option<Node> {
+    let written = node.get("apiVersion").and_then(Node::scalar)?;
+    FORMER.iter().find(|(old, new)| *old == written && *new == wanted)?;
+    let mut copy = node.clone();
+    if let Value::Map(entries) = &mut copy.value {
+        for (_, value) in entries.iter_mut().filter(|(key, _)| key.text == "apiVersion") {
+            value.value = Value::Scalar { text: wanted.to_owned(), plain: true };
+        }
+    }
+    Some(copy)
+}
+
 impl Lowering<'_> {
     /// Lowers all documents of one file that stands for itself, but for the last pass.
     pub(crate) fn documents(&mut self, documents: &[Node]) -> Lowered {
@@ -80,7 +103,8 @@ impl Lowering<'_> {
     where
         T: DeserializeOwned + Serialize + k8s_openapi::Resource,
     {
-        match de::typed::<T>(node) {
+        let current = current(node, T::API_VERSION);
+        match de::typed::<T>(current.as_ref().unwrap_or(node)) {
             Ok(object) => {
                 let kind = node.get("kind").and_then(Node::scalar).unwrap_or_default();
                 let understood = serde_json::to_value(&object).expect("a Kubernetes object is plain JSON");
