@@ -7,6 +7,7 @@
 use shakedown_engine::fact::Component;
 use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::message::{Flood, Instances};
+use shakedown_engine::model::{Details, Taint};
 use shakedown_engine::time::Span;
 
 use crate::setting::Growth;
@@ -82,6 +83,45 @@ pub enum Action {
     Drain(NodeSelection),
     /// An operator, or a cloud that knows that the machines are gone, deletes node objects.
     RemoveNode(NodeSelection),
+    /// An operator sets a taint on nodes; lifted: removes it.
+    Taint {
+        /// Which nodes.
+        nodes: NodeSelection,
+        /// What.
+        taint: Taint,
+    },
+    /// An operator removes taints with this key from nodes.
+    Untaint {
+        /// Which nodes.
+        nodes: NodeSelection,
+        /// Key, and effect unless `every_effect`.
+        taint: Taint,
+        /// Whatever their effect.
+        every_effect: bool,
+    },
+    /// An operator asks once for the eviction of pods, which their budgets may refuse.
+    Evict(PodSelection),
+    /// An operator sets what deleting pods costs.
+    DeletionCost {
+        /// Which pods.
+        pods: PodSelection,
+        /// Lower goes first.
+        cost: i32,
+    },
+    /// An operator removes the scheduling gates of a workload's pods.
+    Ungate(WorkloadId),
+    /// An operator changes how a workload is updated.
+    Redeclare {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Its details from now on.
+        details: Box<Details>,
+    },
+    /// An operator creates a priority class that counts for all pods without one.
+    DefaultPriority {
+        /// Templates without a class, and their twins with the new priority.
+        twins: Vec<(TemplateId, TemplateId)>,
+    },
     /// An operator changes the wanted replicas.
     Scale {
         /// Of which workload.

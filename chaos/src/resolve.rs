@@ -29,11 +29,26 @@ pub fn nodes(scene: &dyn Scene, selection: &NodeSelection, lots: &mut Stream) ->
 
 /// The pods that `selection` means, in id order. Pods that ended or are being deleted never match.
 pub fn pods(scene: &dyn Scene, selection: &PodSelection, lots: &mut Stream) -> Vec<PodId> {
+    chosen(scene, selection, alive, lots)
+}
+
+/// The same, for whoever deletes with another grace than the pods' own: that also hurries those that are on their way
+/// out, as `kubectl delete pod --force` does.
+pub fn pods_to_hurry(scene: &dyn Scene, selection: &PodSelection, lots: &mut Stream) -> Vec<PodId> {
+    chosen(scene, selection, |pod| pod.phase != PodPhase::Finished, lots)
+}
+
+fn chosen(
+    scene: &dyn Scene,
+    selection: &PodSelection,
+    counts: impl Fn(&PodView) -> bool,
+    lots: &mut Stream,
+) -> Vec<PodId> {
     let salt = lots.bits();
     let on: Option<BTreeSet<NodeId>> = selection.on.as_ref().map(|on| nodes(scene, on, lots).into_iter().collect());
     let fits = |pod: &PodView| {
         let placed = on.as_ref().is_none_or(|on| pod.node.is_some_and(|node| on.contains(&node)));
-        alive(pod) && placed && selects(scene, selection, pod)
+        counts(pod) && placed && selects(scene, selection, pod)
     };
     draw(scene.pods().filter(fits).map(|pod| pod.id).collect(), selection.mode, salt)
 }

@@ -107,6 +107,9 @@ impl Engine {
             InputKind::Runtime { node, event } => {
                 self.agent(node, orders, facts, |agent, cx| agent.runtime(cx, cause, &event));
             }
+            InputKind::Observed { node, ref stats } => {
+                self.agent(node, orders, facts, |agent, cx| agent.observed(cx, cause, stats));
+            }
             kind => {
                 let mut cx = Cx { now: self.now, orders, facts, timers: &mut self.control_timers };
                 self.control.input(&mut cx, cause, kind);

@@ -511,6 +511,20 @@ pub enum FactKind {
         /// What.
         note: Note,
     },
+    /// The API server refused to change a workload, or an object that a controller keeps for it.
+    ChangeRefused {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Why.
+        why: Refused,
+    },
+    /// A webhook does not answer, so that no node can renew its lease; or it answers again.
+    LeasesRefused {
+        /// Which webhook.
+        webhook: WebhookId,
+        /// Whether it begins or ends.
+        on: bool,
+    },
 }
 
 /// An object that a note is about.

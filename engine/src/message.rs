@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::fact::{Component, Exit, FactId, Pressure};
 use crate::ids::{AutoscalerId, ImageId, NodeId, PodId, ServiceId, Symbol, TemplateId, WorkloadId, ZoneId};
-use crate::model::{Bytes, Details, ProbeRole, Taint};
+use crate::model::{Details, ProbeRole, Taint};
 use crate::time::{Span, Time};
 
 /// Something that the engine wants done.
@@ -233,12 +233,14 @@ pub enum RuntimeOp {
         container: ContainerRef,
         /// Time until force.
         grace: Span,
+        /// Its hook is cut off after this.
+        hook: Span,
     },
     /// Ask a container periodically from `first` on, until it exits.
     Probe {
         /// Of which pod.
         pod: PodId,
-        /// Which container (never an init container).
+        /// Which container: those that run side by side first, then init containers, of which only sidecars are probed.
         container: u8,
         /// Which of its probes.
         role: ProbeRole,
@@ -249,8 +251,8 @@ pub enum RuntimeOp {
     Watch {
         /// Of what.
         signal: Signal,
-        /// How much; 0: never mind.
-        below: Bytes,
+        /// How much.
+        below: Amount,
     },
     /// Say what is available and what each pod uses, now: answered by [`InputKind::Observed`].
     Observe,
@@ -342,6 +344,27 @@ pub enum InputKind {
         /// One entry a pod.
         usage: Vec<Usage>,
     },
+}
+
+/// So much of what there is of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Bytes.
+    Bytes(i64),
+    /// Thousandths of all there is.
+    Permille(u32),
+}
+
+impl Amount {
+    /// Bytes, when there are `all`.
+    pub fn of(self, all: i64) -> i64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Permille(permille) => {
+                i64::try_from(i128::from(all) * i128::from(permille) / 1000).unwrap_or(i64::MAX)
+            }
+        }
+    }
 }
 
 /// What a node can run short of and an agent can look at.
@@ -561,6 +584,11 @@ pub enum Operation {
     DeleteNamespace {
         /// Which.
         namespace: Symbol,
+    },
+    /// Asks once for the eviction of pods, which their budgets may refuse. Without an eviction API: deletes them.
+    Evict {
+        /// Which.
+        pods: Vec<PodId>,
     },
     /// Deletes pods. `None`: with their own grace.
     DeletePods {

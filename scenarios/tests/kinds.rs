@@ -72,7 +72,7 @@ fn an_autoscaler_makes_room_for_the_claims_of_its_most_replicas() {
     let row = &catalog.autoscalers.rows()[0];
     assert_eq!((row.target.map(Id::index), row.min, row.max), (Some(0), 1, 6));
     assert_eq!(row.metrics, [MetricTarget::CpuUtilization(80)]);
-    assert_eq!((row.up.window, row.down.window), (Span::ZERO, Span::from_secs(300)));
+    assert_eq!((row.plain, row.up.window, row.down.window), (true, Span::ZERO, Span::MAX));
     assert_eq!(
         row.up.policies.iter().map(|policy| policy.amount).collect::<Vec<_>>(),
         [Amount::Count(4), Amount::Percent(100)]

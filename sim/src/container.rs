@@ -210,6 +210,20 @@ pub(crate) fn reference(spec: &PodTemplate, cell: u8) -> ContainerRef {
     if cell < init { ContainerRef::Init(cell) } else { ContainerRef::Main(cell - init) }
 }
 
+/// The name of the container that the agent counts as this one: init containers come last.
+pub(crate) fn by_slot(spec: &PodTemplate, slot: u8) -> ContainerRef {
+    let mains = spec.containers.len() as u8;
+    if slot < mains { ContainerRef::Main(slot) } else { ContainerRef::Init(slot - mains) }
+}
+
+/// How the agent counts the container at a position in `Pod::cells`.
+pub(crate) fn slot_of(spec: &PodTemplate, cell: u8) -> u8 {
+    match reference(spec, cell) {
+        ContainerRef::Main(main) => main,
+        ContainerRef::Init(init) => spec.containers.len() as u8 + init,
+    }
+}
+
 /// The position in `Pod::cells` of a container that the engine names, if the template has it.
 pub(crate) fn position(spec: &PodTemplate, container: ContainerRef) -> Option<u8> {
     let (cell, declared) = match container {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shakedown_chaos::fault::{CpuClass, CpuLoad};
+use shakedown_chaos::setting::HostModel;
 use shakedown_engine::fact::FactId;
 use shakedown_engine::ids::{FaultId, NodeId, PodId};
 use shakedown_engine::model::NodeSpec;
@@ -16,6 +17,7 @@ use crate::container::{Limits, MIN_SHARES, declared};
 use crate::cpu::{CORE, Claim, Level, fill, proportion};
 use crate::event::{CellId, Stamp};
 use crate::memory::{Reservoir, Stuff, Watch};
+use crate::runtime::micro;
 use crate::world::SimWorld;
 
 /// Weight of each top-level group. Source: systemd/systemd:src/basic/cgroup-util.h, `CGROUP_CPU_SHARES_DEFAULT`.
@@ -42,6 +44,8 @@ pub(crate) struct Host {
     pub(crate) memory: Reservoir,
     /// What is on its disk.
     pub(crate) disk: Reservoir,
+    /// Bytes that fit on it.
+    pub(crate) disk_capacity: i64,
     /// Why either last changed.
     pub(crate) memory_cause: FactId,
     /// Of the plan for the next crossing of a level.
@@ -85,7 +89,10 @@ struct Division {
 }
 
 impl Host {
-    pub(crate) fn new(spec: &NodeSpec, system: u64, spare: i64) -> Self {
+    pub(crate) fn new(spec: &NodeSpec, model: &HostModel) -> Self {
+        let (system, spare, disk) = (micro(model.system_cpu), model.spare_memory.0, model.disk.0);
+        // What pods may use is what there is less the hard eviction threshold of 10 %.
+        let ephemeral = spec.allocatable.ephemeral.0;
         let capacity = u64::try_from(spec.allocatable.cpu.0).unwrap_or(0).max(1) * (CORE / 1000);
         Self {
             up: spec.at_start,
@@ -95,6 +102,7 @@ impl Host {
             memory_capacity: spec.allocatable.memory.0 + spare,
             memory: Reservoir::default(),
             disk: Reservoir::default(),
+            disk_capacity: if ephemeral > 0 { ephemeral / 9 * 10 } else { disk },
             memory_cause: FactId::NONE,
             memory_stamp: 0,
             reclaiming: false,

@@ -11,7 +11,7 @@
 use shakedown_chaos::setting::Growth;
 use shakedown_engine::fact::{Exit, FactId};
 use shakedown_engine::ids::{FaultId, ImageId, NodeId, PodId};
-use shakedown_engine::message::{Footprint, InputKind, NodeStats, RuntimeEvent, Signal};
+use shakedown_engine::message::{Amount, Footprint, InputKind, NodeStats, RuntimeEvent, Signal};
 use shakedown_engine::model::{PodTemplate, Qos};
 use shakedown_engine::time::{Span, Time};
 
@@ -57,18 +57,17 @@ impl Reservoir {
         self.rate += sign * other.rate;
     }
 
-    /// When it first holds more than `level`; `None`: not by itself.
+    /// When it first holds more whole bytes than `level`; `None`: not by itself.
     pub(crate) fn exceeds(&self, now: Time, level: i64) -> Option<Time> {
-        let missing = i128::from(level) * HOUR - self.amount_at(now);
-        if missing < 0 {
+        let missing = (i128::from(level) + 1) * HOUR - self.amount_at(now);
+        if missing <= 0 {
             return Some(now);
         }
         let rate = i128::from(self.rate);
         if rate <= 0 {
             return None;
         }
-        // More than the level, so one step beyond it.
-        u64::try_from(missing / rate + 1).ok().map(|wait| now + Span::from_nanos(wait))
+        u64::try_from((missing + rate - 1) / rate).ok().map(|wait| now + Span::from_nanos(wait))
     }
 }
 
@@ -80,7 +79,7 @@ pub(crate) struct Watch {
 }
 
 /// Which of a container's two amounts.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stuff {
     Memory,
     Disk,
@@ -206,11 +205,15 @@ impl SimWorld {
         (held > 0).then(|| held + adjustment * (capacity / 1000))
     }
 
+    fn capacity(&self, node: NodeId) -> [i64; 2] {
+        [self.hosts[node].memory_capacity, self.hosts[node].disk_capacity]
+    }
+
     fn available(&self, node: NodeId, signal: Signal) -> i64 {
         let host = &self.hosts[node];
         match signal {
             Signal::Memory => host.memory_capacity - host.memory.bytes(self.now),
-            Signal::Disk => self.experiment.setting.host.disk.0 - host.disk.bytes(self.now),
+            Signal::Disk => host.disk_capacity - host.disk.bytes(self.now),
         }
     }
 
@@ -228,7 +231,6 @@ impl SimWorld {
 
     fn plan_shortage(&mut self, node: NodeId) {
         let (now, stamp) = (self.now, self.stamp());
-        let disk = self.experiment.setting.host.disk.0;
         let host = &mut self.hosts[node];
         host.memory_stamp = stamp;
         let watched = |signal: Signal, all: i64| {
@@ -238,7 +240,7 @@ impl SimWorld {
         let levels = [
             host.memory.exceeds(now, host.memory_capacity),
             watched(Signal::Memory, host.memory_capacity).and_then(|level| host.memory.exceeds(now, level)),
-            watched(Signal::Disk, disk).and_then(|level| host.disk.exceeds(now, level)),
+            watched(Signal::Disk, host.disk_capacity).and_then(|level| host.disk.exceeds(now, level)),
         ];
         if let Some(at) = levels.into_iter().flatten().filter(|&at| at > now).min() {
             self.queue.push(at, Event::Memory { node, stamp });
@@ -246,8 +248,10 @@ impl SimWorld {
     }
 
     /// The agent wants to know when less than `below` is available.
-    pub(crate) fn watch(&mut self, node: NodeId, signal: Signal, below: i64) {
-        self.hosts[node].watches[signal as usize] = Watch { level: below, below: false };
+    pub(crate) fn watch_amount(&mut self, node: NodeId, signal: Signal, below: Amount) {
+        let all = self.capacity(node)[signal as usize];
+        let level = below.of(all).max(self.hosts[node].watches[signal as usize].level);
+        self.hosts[node].watches[signal as usize] = Watch { level, below: false };
         let cause = self.hosts[node].memory_cause;
         self.memory_changed(node, cause);
     }
@@ -265,10 +269,19 @@ impl SimWorld {
         }
         let stats = NodeStats {
             available: Signal::ALL.map(|signal| self.available(node, signal)),
-            capacity: [self.hosts[node].memory_capacity, self.experiment.setting.host.disk.0],
+            capacity: self.capacity(node),
             pods,
         };
         self.emit(cause, InputKind::Observed { node, stats });
+    }
+
+    /// Images that are there from the start lie on every disk.
+    pub(crate) fn fill_shelves(&mut self, present: &[ImageId]) {
+        let bytes = present.iter().map(|&image| self.catalog.images[image].size.0).sum();
+        let all = Reservoir::new(self.now, bytes, Growth(0));
+        for node in self.hosts.ids().collect::<Vec<_>>() {
+            self.hosts[node].disk = all;
+        }
     }
 
     /// An image came to a host's disk or left it.
@@ -355,7 +368,7 @@ impl SimWorld {
         for &node in nodes {
             let all = match stuff {
                 Stuff::Memory => self.hosts[node].memory_capacity,
-                Stuff::Disk => self.experiment.setting.host.disk.0,
+                Stuff::Disk => self.hosts[node].disk_capacity,
             };
             let bytes = i128::from(all) * i128::from(permille) / 1000;
             let held = Reservoir::new(now, i64::try_from(bytes).unwrap_or(i64::MAX), Growth(0));
@@ -415,8 +428,8 @@ mod tests {
     fn a_crossing_is_exact_to_the_nanosecond() {
         let leak = Reservoir::new(Time::ZERO, 100, Growth(3600));
         let at = leak.exceeds(Time::ZERO, 110).expect("it grows");
-        assert_eq!(at, Time::from_secs(10) + Span::from_nanos(1), "a byte a second, and more than ten of them");
-        assert_eq!(leak.bytes(Time::from_secs(10)), 110);
+        assert_eq!(at, Time::from_secs(11), "a byte a second, and more than ten of them");
+        assert_eq!((leak.bytes(at), leak.bytes(at - Span::from_nanos(1))), (111, 110));
         assert_eq!(leak.exceeds(Time::ZERO, 99), Some(Time::ZERO));
         assert_eq!(Reservoir::new(Time::ZERO, 5, Growth(0)).exceeds(Time::ZERO, 5), None);
     }

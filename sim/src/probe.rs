@@ -13,7 +13,7 @@ use shakedown_engine::message::{InputKind, RuntimeEvent};
 use shakedown_engine::model::{Probe, ProbeKind, ProbeRole};
 use shakedown_engine::time::{Span, Time};
 
-use crate::container::{Cell, Phase, Pod, declared};
+use crate::container::{Cell, Phase, Pod, declared, slot_of};
 use crate::cpu::{CORE, proportion};
 use crate::event::{CellId, Event, Stamp};
 use crate::world::SimWorld;
@@ -96,7 +96,7 @@ impl SimWorld {
         let (node, role) = (pod.node, probing.role);
         let starving = self.hosts[node].hog().map(|hog| hog.1).filter(|_| !ok && probing.last == Some(true));
         let cause = starving.unwrap_or(probing.cause);
-        let container = id.cell - self.catalog.templates[pod.template].init.len() as u8;
+        let container = slot_of(&self.catalog.templates[pod.template], id.cell);
         let probing = self.probing_mut(id, usize::from(index));
         probing.pending = false;
         probing.last = Some(ok);

@@ -15,7 +15,7 @@ use shakedown_engine::model::MilliCpu;
 use shakedown_engine::rng::Purpose;
 use shakedown_engine::time::{Span, Time};
 
-use crate::container::{Cell, Phase, Pod, Work, declared, position, reference};
+use crate::container::{Cell, Phase, Pod, Work, by_slot, declared, position, reference};
 use crate::cpu::CORE;
 use crate::event::{CellId, Event, Stamp};
 use crate::world::SimWorld;
@@ -26,15 +26,17 @@ impl SimWorld {
         match op {
             RuntimeOp::Pull { pod, image, always } => self.begin_pull((node, pod), image, always, cause),
             RuntimeOp::Start { pod, template, container } => self.begin_start(node, (pod, template), container, cause),
-            RuntimeOp::Stop { pod, container, grace } => self.begin_stop(pod, container, grace, cause),
+            RuntimeOp::Stop { pod, container, grace, hook } => self.begin_stop((pod, container), grace, hook, cause),
             RuntimeOp::Probe { pod, container, role, first } => {
-                if let Some(id) = self.cell_id(pod, ContainerRef::Main(container)) {
+                let spec = self.pods.get(pod).map(|row| &self.catalog.templates[row.template]);
+                let Some(container) = spec.map(|spec| by_slot(spec, container)) else { return };
+                if let Some(id) = self.cell_id(pod, container) {
                     self.begin_probe(id, role, first, cause);
                 }
             }
             RuntimeOp::Remove { pod } => self.remove_pod(pod, cause),
             RuntimeOp::RemoveImage { image } => self.remove_image(node, image, cause),
-            RuntimeOp::Watch { signal, below } => self.watch(node, signal, below.0),
+            RuntimeOp::Watch { signal, below } => self.watch_amount(node, signal, below),
             RuntimeOp::Observe => self.observe(node, cause),
         }
     }
@@ -74,11 +76,11 @@ impl SimWorld {
         self.touch(node, CellId { pod, cell });
     }
 
-    fn begin_stop(&mut self, pod: PodId, container: ContainerRef, grace: Span, cause: FactId) {
+    fn begin_stop(&mut self, (pod, container): (PodId, ContainerRef), grace: Span, most: Span, cause: FactId) {
         let Some(id) = self.cell_id(pod, container) else { return };
         let (stamp, now) = (self.stamp(), self.now);
         let row = self.pods.get_mut(pod).expect("its cell was just found");
-        let hook = declared(&self.catalog.templates[row.template], id.cell).pre_stop;
+        let hook = declared(&self.catalog.templates[row.template], id.cell).pre_stop.map(|hook| hook.min(most));
         let node = row.node;
         let cell = &mut row.cells[usize::from(id.cell)];
         match cell.phase {
@@ -157,7 +159,7 @@ impl SimWorld {
         let (runs_for, ends) = self.course(id, (behaviour.runs_for, behaviour.fails));
         let Some(pod) = self.pods.get_mut(id.pod) else { return };
         let spec = &self.catalog.templates[pod.template];
-        let init = usize::from(id.cell) < spec.init.len();
+        let init = spec.init.get(usize::from(id.cell)).is_some_and(|init| !init.sidecar);
         let cell = &mut pod.cells[usize::from(id.cell)];
         let cause = cell.cause;
         if init && runs_for.is_none() {

@@ -26,7 +26,6 @@ use crate::names::Names;
 use crate::network::Network;
 use crate::proxy::Proxies;
 use crate::queue::EventQueue;
-use crate::runtime::micro;
 use crate::traffic::Loads;
 
 /// At the start hosts report one after the other, this far apart, so that no two are simultaneous.
@@ -87,8 +86,6 @@ impl SimWorld {
     /// A cluster at time zero: all hosts are up and nothing runs on them.
     pub fn new(catalog: Arc<Catalog>, experiment: Arc<Experiment>, streams: Streams) -> Self {
         let nodes = catalog.nodes.len();
-        let system = micro(experiment.setting.host.system_cpu);
-        let spare = experiment.setting.host.spare_memory.0;
         let zones = catalog.nodes.iter().map(|(_, node)| node.zone).collect();
         let images = &experiment.setting.images;
         let pullable = catalog.images.ids().filter(|id| images.get(*id).is_none_or(|b| b.defect != Defect::Missing));
@@ -100,7 +97,7 @@ impl SimWorld {
             queue: EventQueue::new(),
             outbox: Vec::new(),
             last_stamp: 0,
-            hosts: catalog.nodes.iter().map(|(_, node)| Host::new(node, system, spare)).collect(),
+            hosts: catalog.nodes.iter().map(|(_, node)| Host::new(node, &experiment.setting.host)).collect(),
             dirty_hosts: Vec::new(),
             down_facts: (0..nodes).map(|_| FactId::NONE).collect(),
             boot_causes: BTreeMap::new(),
@@ -124,15 +121,6 @@ impl SimWorld {
         world.fill_shelves(&present);
         world.start();
         world
-    }
-
-    /// Images that are there from the start lie on every disk.
-    fn fill_shelves(&mut self, present: &[ImageId]) {
-        for node in self.hosts.ids().collect::<Vec<_>>() {
-            for &image in present {
-                self.image_on_disk(node, image, 1, FactId::NONE);
-            }
-        }
     }
 
     fn start(&mut self) {

@@ -50,7 +50,10 @@ impl Impact {
             }
             Action::Lose { link, permille } => network(scene, link, NetworkRule::Lose { permille: *permille }, lots),
             Action::KillPods { pods, how } => {
-                let pods = resolve::pods(scene, pods, lots);
+                let pods = match how {
+                    PodDeath::Delete { grace: Some(_) } => resolve::pods_to_hurry(scene, pods, lots),
+                    PodDeath::Delete { grace: None } | PodDeath::Crash => resolve::pods(scene, pods, lots),
+                };
                 match *how {
                     PodDeath::Crash => Self::physical(Effect::CrashPods { pods }),
                     PodDeath::Delete { grace } => Self::Operator(Operation::DeletePods { pods, grace }),
@@ -73,6 +76,25 @@ impl Impact {
             Action::Drain(hosts) => Self::Operator(Operation::Drain { nodes: resolve::nodes(scene, hosts, lots) }),
             Action::RemoveNode(hosts) => {
                 Self::Operator(Operation::RemoveNode { nodes: resolve::nodes(scene, hosts, lots) })
+            }
+            Action::Taint { nodes, taint } => {
+                Self::Operator(Operation::Taint { nodes: resolve::nodes(scene, nodes, lots), taint: *taint })
+            }
+            Action::Untaint { nodes, taint, every_effect } => Self::Operator(Operation::Untaint {
+                nodes: resolve::nodes(scene, nodes, lots),
+                taint: *taint,
+                every_effect: *every_effect,
+            }),
+            Action::Evict(pods) => Self::Operator(Operation::Evict { pods: resolve::pods(scene, pods, lots) }),
+            Action::DeletionCost { pods, cost } => {
+                Self::Operator(Operation::DeletionCost { pods: resolve::pods(scene, pods, lots), cost: *cost })
+            }
+            &Action::Ungate(workload) => Self::Operator(Operation::Ungate { workload }),
+            Action::Redeclare { workload, details } => {
+                Self::Operator(Operation::Redeclare { workload: *workload, details: details.clone() })
+            }
+            Action::DefaultPriority { twins } => {
+                Self::Operator(Operation::DefaultPriority { twins: twins.clone() })
             }
             &Action::Scale { workload, replicas } => Self::Operator(Operation::Scale { workload, replicas }),
             &Action::Deploy { workload, template } => Self::Operator(Operation::Deploy { workload, template }),
@@ -102,8 +124,11 @@ impl Impact {
     pub(super) fn targets(&self) -> usize {
         match self {
             Self::Physical { targets, .. } => *targets,
-            Self::Operator(Operation::DeletePods { pods, .. }) => pods.len(),
-            Self::Operator(_) => self.nodes().map_or(1, |nodes| nodes.len()),
+            Self::Operator(_) => match (self.nodes(), self.pods()) {
+                (Some(nodes), _) => nodes.len(),
+                (None, Some(pods)) => pods.len(),
+                (None, None) => 1,
+            },
         }
     }
 
@@ -144,6 +169,9 @@ impl Impact {
     /// The command that ends it, where there is one that is the same whatever else holds.
     pub(super) fn undone_by(&self) -> Option<Operation> {
         match *self {
+            Self::Operator(Operation::Taint { ref nodes, taint }) => {
+                Some(Operation::Untaint { nodes: nodes.clone(), taint, every_effect: false })
+            }
             Self::Operator(Operation::ControlPlane { part, change: PartChange::Stop(instances) }) => {
                 Some(Operation::ControlPlane { part, change: PartChange::Start(instances) })
             }
@@ -156,24 +184,30 @@ impl Impact {
     pub(super) fn frees(&self) -> Option<&[NodeId]> {
         match self {
             Self::Physical { effect: Effect::Boot { nodes }, .. } => Some(nodes),
-            Self::Operator(Operation::Uncordon { nodes }) => Some(nodes),
+            Self::Operator(Operation::Uncordon { nodes } | Operation::Untaint { nodes, .. }) => Some(nodes),
             _ => None,
         }
     }
 
-    /// Whether `other` undoes what this one does: booting frees from kills, opening from closing.
+    /// Whether `other` undoes what this one does: booting frees from kills, opening from closing, untainting from taints.
     pub(super) fn is_freed_by(&self, other: &Self) -> bool {
         match other {
             Self::Physical { effect: Effect::Boot { .. }, .. } => {
                 matches!(self, Self::Physical { effect: Effect::Down { .. }, .. })
             }
+            Self::Operator(Operation::Untaint { taint: gone, every_effect, .. }) => match self {
+                Self::Operator(Operation::Taint { taint, .. }) => {
+                    taint.key == gone.key && (*every_effect || taint.effect == gone.effect)
+                }
+                _ => false,
+            },
             _ => self.closes().is_some(),
         }
     }
 
     /// Takes `nodes` out of its targets. False when it held none of them.
     pub(super) fn let_go(&mut self, nodes: &[NodeId]) -> bool {
-        let held = self.nodes_mut().expect("kills and closings have nodes");
+        let held = self.nodes_mut().expect("kills, closings and taints have nodes");
         let before = held.len();
         held.retain(|node| !nodes.contains(node));
         let shrunk = held.len() < before;
@@ -224,6 +258,8 @@ impl Impact {
                 Operation::Cordon { nodes }
                 | Operation::Uncordon { nodes }
                 | Operation::Drain { nodes }
+                | Operation::Taint { nodes, .. }
+                | Operation::Untaint { nodes, .. }
                 | Operation::RemoveNode { nodes },
             ) => Some(nodes),
             Self::Operator(_) => None,
@@ -245,6 +281,8 @@ impl Impact {
                 Operation::Cordon { nodes }
                 | Operation::Uncordon { nodes }
                 | Operation::Drain { nodes }
+                | Operation::Taint { nodes, .. }
+                | Operation::Untaint { nodes, .. }
                 | Operation::RemoveNode { nodes },
             ) => Some(nodes),
             Self::Operator(_) => None,
@@ -254,7 +292,9 @@ impl Impact {
     fn pods(&self) -> Option<&Vec<PodId>> {
         match self {
             Self::Physical { effect: Effect::CrashPods { pods } | Effect::Leak { pods, .. }, .. }
-            | Self::Operator(Operation::DeletePods { pods, .. }) => Some(pods),
+            | Self::Operator(
+                Operation::DeletePods { pods, .. } | Operation::Evict { pods } | Operation::DeletionCost { pods, .. },
+            ) => Some(pods),
             _ => None,
         }
     }
@@ -262,7 +302,9 @@ impl Impact {
     fn pods_mut(&mut self) -> Option<&mut Vec<PodId>> {
         match self {
             Self::Physical { effect: Effect::CrashPods { pods } | Effect::Leak { pods, .. }, .. }
-            | Self::Operator(Operation::DeletePods { pods, .. }) => Some(pods),
+            | Self::Operator(
+                Operation::DeletePods { pods, .. } | Operation::Evict { pods } | Operation::DeletionCost { pods, .. },
+            ) => Some(pods),
             _ => None,
         }
     }

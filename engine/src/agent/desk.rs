@@ -82,7 +82,7 @@ impl<'c> Hands<'_, 'c> {
     pub(super) fn heartbeats(&mut self, cause: FactId) {
         let (period, jitter) = (self.cx.profile.detection.heartbeat, self.cx.profile.detection.heartbeat_jitter);
         let phase = self.desk.streams.stream(Purpose::Heartbeat, self.desk.node.0).below(period.as_nanos());
-        let at_start = self.cx.catalog.nodes[self.desk.node].at_start;
+        let at_start = self.cx.catalog.nodes.get(self.desk.node).is_none_or(|spec| spec.at_start);
         let wait = if std::mem::take(&mut self.desk.new) && at_start { Span::from_nanos(phase) } else { Span::ZERO };
         let kind = OrderKind::Heartbeats { node: self.desk.node, period, jitter, first: self.cx.now + wait };
         self.cx.orders.push(Order { cause, kind });

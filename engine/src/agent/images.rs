@@ -102,6 +102,15 @@ impl Images {
         std::mem::take(&mut self.unreported)
     }
 
+    /// Forgets the images for which `used` says no. They are to be deleted.
+    pub(super) fn drop_unused(&mut self, used: impl Fn(ImageId) -> bool) -> Vec<ImageId> {
+        let pulled = |image: ImageId| self.pulls.iter().any(|pull| pull.image == image);
+        let unused: Vec<ImageId> = self.present.iter().copied().filter(|&i| !used(i) && !pulled(i)).collect();
+        self.present.retain(|image| unused.binary_search(image).is_err());
+        self.unreported.retain(|(image, _)| unused.binary_search(image).is_err());
+        unused
+    }
+
     /// The host was down: what was on disk is still there, what was under way is lost.
     pub(super) fn reboot(&mut self) {
         self.pulls.clear();

@@ -7,9 +7,9 @@ use super::desk::Hands;
 use super::pod::{self, Fate, ImageState, Outcome, Pod, ProbeSlot, State};
 use super::probes::ProbeId;
 use super::{AgentTimer, Due};
-use crate::fact::{Exit, FactId, FactKind};
+use crate::fact::{Exit, FactId, FactKind, Note, Subject};
 use crate::message::{PodReport, RuntimeOp};
-use crate::model::{PullPolicy, RestartPolicy};
+use crate::model::{PodTemplate, ProbeRole, PullPolicy, RestartPolicy};
 use crate::profile::Restart;
 use crate::time::{Span, Time};
 
@@ -23,7 +23,11 @@ impl Pod {
         if self.fate == Fate::Live {
             cause = self.settle_images(hands, cause);
             self.start_next(hands, cause);
+            self.outlast_mains(hands, cause);
             self.arm_probes(hands, cause);
+        }
+        if matches!(self.fate, Fate::Ending { .. }) {
+            self.stop_sidecars(hands, cause);
         }
         let cause = self.settle_ready(hands, cause);
         self.settle_report(hands, cause);
@@ -57,10 +61,44 @@ impl Pod {
             return;
         }
         let mains = hands.template(self.template).containers.len();
-        let done = |slot: usize, pod: &Self| pod.slots[slot].state == State::Ended { success: true };
-        match (mains..self.slots.len()).find(|&slot| !done(slot, self)) {
-            Some(init) => self.start(init, hands, cause),
-            None => (0..mains).for_each(|main| self.start(main, hands, cause)),
+        let template = hands.template(self.template);
+        if !self.initialized {
+            // Sidecars that were started before and ended run again beside the preparations.
+            let next = (mains..self.slots.len()).find(|&slot| !self.prepared(template, slot));
+            for slot in (mains..next.map_or(mains, |next| next + 1)).rev() {
+                self.start(slot, hands, cause);
+            }
+            self.initialized = next.is_none();
+        }
+        if self.initialized {
+            (0..self.slots.len()).for_each(|slot| self.start(slot, hands, cause));
+        }
+    }
+
+    /// Whether an init container lets the next one start: it is done, or as a sidecar it has started.
+    fn prepared(&self, template: &PodTemplate, slot: usize) -> bool {
+        let this = &self.slots[slot];
+        if !pod::is_sidecar(template, slot) {
+            return this.state == State::Ended { success: true };
+        }
+        let probed = pod::container(template, slot).probe(ProbeRole::Startup).is_some();
+        this.state == State::Running && (!probed || this.verdict(ProbeRole::Startup) == Some(true))
+    }
+
+    /// A pod whose other containers have all ended for good needs its sidecars no longer.
+    fn outlast_mains(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
+        let template = hands.template(self.template);
+        if !template.init.iter().any(|init| init.sidecar) {
+            return;
+        }
+        let mains = template.containers.len();
+        let ended = |slot: &pod::Slot| matches!(slot.state, State::Ended { .. });
+        let broken = |slot: usize| {
+            !pod::is_sidecar(template, slot) && self.slots[slot].state == State::Ended { success: false }
+        };
+        if self.slots[..mains].iter().all(ended) || (mains..self.slots.len()).any(broken) {
+            let success = self.slots[..mains].iter().all(|slot| slot.state == State::Ended { success: true });
+            self.end(hands, cause, success);
         }
     }
 
@@ -98,7 +136,10 @@ impl Pod {
             return seen.cause;
         }
         let kind = FactKind::ContainerExited { pod: self.id, container: slot as u8, why: seen.why };
-        let cause = self.record_main(slot, hands, seen.cause, kind);
+        let mut cause = self.record_main(slot, hands, seen.cause, kind);
+        if seen.why == Exit::OutOfMemory {
+            cause = hands.record(cause, FactKind::Noted { subject: Subject::Pod(self.id), note: Note::OomKilled });
+        }
         let success = seen.why == Exit::Completed;
         let again = self.wants_restart(slot, hands, success);
         let this = &mut self.slots[slot];
@@ -130,6 +171,9 @@ impl Pod {
 
     fn wants_restart(&self, slot: usize, hands: &Hands<'_, '_>, success: bool) -> bool {
         let template = hands.template(self.template);
+        if pod::is_sidecar(template, slot) {
+            return true;
+        }
         let init = slot >= template.containers.len();
         match template.restart {
             RestartPolicy::Always => !(init && success),
@@ -161,9 +205,12 @@ impl Pod {
     pub(super) fn expects(&self, timer: AgentTimer) -> bool {
         let stamp = match timer.due {
             Due::Pull { .. } => self.pull_stamp,
+            Due::Deadline { .. } => self.deadline_stamp,
             Due::Restart { slot, .. } => self.slots[usize::from(slot)].stamp,
             Due::Threshold { slot, role, .. } => self.slots[usize::from(slot)].probes[role as usize].stamp,
-            Due::Relist | Due::Outbox | Due::Images => unreachable!("these are the agent's own timers"),
+            Due::Relist | Due::Outbox | Due::Images | Due::Look | Due::Conditions => {
+                unreachable!("these are the agent's own timers")
+            }
         };
         stamp == timer.stamp
     }
@@ -172,12 +219,15 @@ impl Pod {
     pub(super) fn due(&mut self, hands: &mut Hands<'_, '_>, cause: FactId, due: Due) -> FactId {
         match due {
             Due::Pull { .. } => self.pull_stamp = 0,
+            Due::Deadline { .. } => return self.overdue(hands, cause),
             Due::Restart { slot, .. } => {
                 self.slots[usize::from(slot)].stamp = 0;
                 self.slots[usize::from(slot)].state = State::Idle;
             }
             Due::Threshold { slot, role, .. } => return self.judged(ProbeId { slot: slot.into(), role }, hands, cause),
-            Due::Relist | Due::Outbox | Due::Images => unreachable!("these are the agent's own timers"),
+            Due::Relist | Due::Outbox | Due::Images | Due::Look | Due::Conditions => {
+                unreachable!("these are the agent's own timers")
+            }
         }
         cause
     }

@@ -6,6 +6,7 @@
 use super::desk::{Desk, Hands};
 use super::lifecycle::Exited;
 use super::pod::{self, Fate, Outcome, Pod};
+use super::pressure::Pressures;
 use super::probes::ProbeId;
 use super::pulling::Mine;
 use super::{AgentTimer, Context, Due};
@@ -23,6 +24,7 @@ pub struct Agent {
     pub(super) pods: Vec<Pod>,
     /// Runtime events that wait for the next relist.
     unseen: Vec<Unseen>,
+    pub(super) pressure: Pressures,
 }
 
 /// A runtime event that the agent has not noticed yet.
@@ -37,13 +39,14 @@ impl Agent {
     /// An agent that waits for its host.
     pub fn new(node: NodeId, streams: Streams) -> Self {
         let desk = Desk::new(node, streams);
-        Self { desk, pods: Vec::new(), unseen: Vec::new() }
+        Self { desk, pods: Vec::new(), unseen: Vec::new(), pressure: Pressures::default() }
     }
 
     /// The host stops and the agent with it: nothing that it had planned or not noticed yet will happen.
     pub fn host_down(&mut self) {
         self.pods.clear();
         self.unseen.clear();
+        self.pressure.reboot();
         self.desk.reboot();
     }
 
@@ -52,6 +55,7 @@ impl Agent {
         self.host_down();
         self.hands(cx).send(cause, Message::Register);
         self.hands(cx).heartbeats(cause);
+        self.watch_pressure(cx, cause);
     }
 
     /// The control plane can be reached again. An agent registers until it was answered, and then never again.
@@ -67,7 +71,12 @@ impl Agent {
             Message::Assign { pod, template } => self.assign(cx, cause, pod, template),
             Message::Terminate { pod, grace } => self.terminate(cx, cause, pod, grace),
             Message::Snapshot { ref pods } => self.snapshot(cx, cause, pods),
-            Message::Register | Message::Hello | Message::Status { .. } | Message::HasImage { .. } => {
+            Message::Register
+            | Message::Hello
+            | Message::Status { .. }
+            | Message::HasImage { .. }
+            | Message::LostImage { .. }
+            | Message::Pressure { .. } => {
                 unreachable!("only agents send this, and never to each other")
             }
         }
@@ -83,6 +92,7 @@ impl Agent {
                     pod.answered(ProbeId { slot: container.into(), role }, hands, cause, ok)
                 });
             }
+            RuntimeEvent::Short { signal } => self.short(cx, cause, signal),
             RuntimeEvent::Started { .. } | RuntimeEvent::Exited { .. } => {
                 let tick = self.desk.tick(cx.now, cx.profile.agent.relist);
                 let first = self.unseen.is_empty();
@@ -102,7 +112,9 @@ impl Agent {
             Due::Relist => self.relist(cx),
             Due::Outbox => self.hands(cx).flush(),
             Due::Images => self.hands(cx).send_images(),
-            Due::Pull { pod } | Due::Restart { pod, .. } | Due::Threshold { pod, .. } => {
+            Due::Look => self.look(cx, cause, timer.stamp),
+            Due::Conditions => self.send_conditions(cx, cause),
+            Due::Pull { pod } | Due::Restart { pod, .. } | Due::Threshold { pod, .. } | Due::Deadline { pod } => {
                 self.pod_timer(cx, cause, pod, timer);
             }
         }

@@ -11,6 +11,7 @@ mod lifecycle;
 mod machine;
 mod outbox;
 mod pod;
+mod pressure;
 mod probes;
 mod pulling;
 mod reconcile;
@@ -60,6 +61,12 @@ enum Due {
     Outbox,
     /// Report images.
     Images,
+    /// Look at what the node has left.
+    Look,
+    /// Report the node's conditions.
+    Conditions,
+    /// End a pod that has run for too long.
+    Deadline { pod: PodId },
     /// Pull again.
     Pull { pod: PodId },
     /// Start a container again.

@@ -20,6 +20,8 @@ pub(super) struct Pod {
     pub(super) until: Time,
     /// All images were there once.
     pub(super) pulled: bool,
+    /// Its init containers are done and its sidecars have started.
+    pub(super) initialized: bool,
     /// A container was started, so there is something to remove.
     pub(super) begun: bool,
     /// The agent's own view.
@@ -28,6 +30,12 @@ pub(super) struct Pod {
     pub(super) failed_pulls: u8,
     /// Stamp of the timer that ends the wait after a failed pull; 0 when there is none.
     pub(super) pull_stamp: u32,
+    /// Stamp of the timer that ends it when it runs for too long; 0 when there is none.
+    pub(super) deadline_stamp: u32,
+    /// The agent ended it for want of memory or disk.
+    pub(super) evicted: bool,
+    /// It was deleted by force: nobody counts its requests any more.
+    pub(super) forced: bool,
     /// What the control plane was told last.
     pub(super) reported: Option<PodReport>,
     /// Main containers, then init containers.
@@ -169,10 +177,14 @@ impl Pod {
             fate: Fate::Live,
             until: Time::MAX,
             pulled: false,
+            initialized: false,
             begun: false,
             ready: false,
             failed_pulls: 0,
             pull_stamp: 0,
+            deadline_stamp: 0,
+            evicted: false,
+            forced: false,
             reported: None,
             slots: vec![Slot::NEW; count].into(),
         }
@@ -185,8 +197,10 @@ impl Pod {
 
     /// The agent's view of readiness.
     pub(super) fn is_ready(&self, template: &PodTemplate, gated: bool) -> bool {
-        let mut mains = template.containers.iter().zip(&self.slots);
-        !matches!(self.fate, Fate::Ending { .. }) && mains.all(|(c, slot)| slot.alive() && slot.healthy(c, gated))
+        let all = template.containers.iter().chain(&template.init).zip(&self.slots).enumerate();
+        let mut counted = all.filter(|(slot, _)| *slot < template.containers.len() || is_sidecar(template, *slot));
+        !matches!(self.fate, Fate::Ending { .. })
+            && counted.all(|(_, (c, slot))| slot.alive() && slot.healthy(c, gated))
     }
 
     /// How the pod ended, or `None` while it goes on.
@@ -211,7 +225,8 @@ impl Pod {
     fn ending(&self) -> Ending {
         let at = self.slots.iter().map(|slot| slot.ended.0).max().unwrap_or(Time::ZERO);
         let worst = self.slots.iter().position(|slot| slot.ended.1 != 0).unwrap_or(0);
-        Ending { at, container: worst as u8, code: self.slots.get(worst).map_or(0, |slot| slot.ended.1) }
+        let code = self.slots.get(worst).map_or(0, |slot| slot.ended.1);
+        Ending { at, container: worst as u8, code, evicted: self.evicted }
     }
 
     /// What the control plane should know of the pod now; `None` means nothing that it does not know already.
@@ -248,6 +263,11 @@ impl Pod {
 pub(super) fn container(template: &PodTemplate, slot: usize) -> &Container {
     let mains = template.containers.len();
     if slot < mains { &template.containers[slot] } else { &template.init[slot - mains] }
+}
+
+/// Whether the container of a slot is a sidecar.
+pub(super) fn is_sidecar(template: &PodTemplate, slot: usize) -> bool {
+    slot >= template.containers.len() && container(template, slot).sidecar
 }
 
 /// How messages name the container of a slot.

@@ -22,7 +22,9 @@ impl Pod {
     /// Orders the probes that may begin: those of running containers, and the startup probe before the others.
     pub(super) fn arm_probes(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
         let template = hands.template(self.template);
-        for (slot, container) in template.containers.iter().enumerate() {
+        let mains = template.containers.len();
+        for slot in (0..self.slots.len()).filter(|&slot| slot < mains || pod::is_sidecar(template, slot)) {
+            let container = pod::container(template, slot);
             if container.probes.is_empty() || self.slots[slot].state != State::Running {
                 continue;
             }
@@ -60,7 +62,8 @@ impl Pod {
     pub(super) fn answered(&mut self, probe: ProbeId, hands: &mut Hands<'_, '_>, cause: FactId, ok: bool) -> FactId {
         let ProbeId { slot, role } = probe;
         let template = hands.template(self.template);
-        let Some(probe) = template.containers.get(slot).and_then(|c| c.probe(role)) else { return cause };
+        let known = (slot < self.slots.len()).then(|| pod::container(template, slot));
+        let Some(probe) = known.and_then(|container| container.probe(role)) else { return cause };
         let alive = self.slots[slot].alive();
         let watch = &mut self.slots[slot].probes[role as usize];
         // Kubelet puts a liveness probe on hold once it failed, and ends the startup probe once it passed.

@@ -2,7 +2,7 @@
 //!
 //! Start at [`Agent::snapshot`].
 
-use super::Context;
+use super::{Context, Due};
 use super::desk::Hands;
 use super::machine::Agent;
 use super::pod::{self, Pod};
@@ -14,8 +14,17 @@ use crate::time::Span;
 impl Agent {
     pub(super) fn assign(&mut self, cx: &mut Context<'_>, cause: FactId, pod: PodId, template: TemplateId) {
         let Err(place) = self.place(pod) else { return };
+        let refused = self.refusal(cx, template);
         self.pods.insert(place, Pod::new(pod, (template, &cx.catalog.templates[template]), cx.now));
-        self.with(cx, pod, |_, _| cause);
+        self.with(cx, pod, |pod, hands| {
+            if let Some(why) = refused {
+                return pod.refuse(hands, cause, why);
+            }
+            if let Some(deadline) = hands.template(template).active_deadline {
+                pod.deadline_stamp = hands.timer(hands.now() + deadline, cause, Due::Deadline { pod: pod.id });
+            }
+            cause
+        });
     }
 
     pub(super) fn terminate(&mut self, cx: &mut Context<'_>, cause: FactId, pod: PodId, grace: Span) {
@@ -58,6 +67,7 @@ impl Agent {
                 self.assign(cx, cause, pod, template);
             }
         }
+        self.tell_conditions_again(cx, cause);
         self.desk.images.unreport(cause);
         self.hands(cx).report_images(cause);
     }

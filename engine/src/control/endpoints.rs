@@ -170,7 +170,8 @@ impl Control {
         row.failures = 0;
         let mut wanted = BTreeMap::new();
         let mut why = cause;
-        while let Some(change) = row.pending.pop_front_if(|change| change.seen <= cx.now) {
+        while row.pending.front().is_some_and(|change| change.seen <= cx.now) {
+            let Some(change) = row.pending.pop_front() else { break };
             wanted.insert(change.pod, change.want);
             row.causes.insert(change.pod, change.cause);
             why = change.cause;
@@ -228,10 +229,8 @@ impl Control {
         row.working = false;
         row.causes.clear();
         self.endpoint_workers.busy -= 1;
-        if std::mem::take(&mut row.again) {
-            if !std::mem::replace(&mut row.waiting, true) {
-                self.endpoint_workers.queue.push_back((service, cause));
-            }
+        if std::mem::take(&mut row.again) && !std::mem::replace(&mut row.waiting, true) {
+            self.endpoint_workers.queue.push_back((service, cause));
         }
         while let Some((service, cause)) = self.endpoint_workers.queue.pop_front() {
             self.services[service].waiting = false;

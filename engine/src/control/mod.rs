@@ -17,6 +17,7 @@ mod cron;
 mod daemon;
 mod budget;
 mod endpoints;
+mod events;
 mod garbage;
 mod job;
 mod hints;
@@ -112,6 +113,8 @@ pub(crate) enum Alarm {
     Admitted { write: Write, refused: Option<Refused> },
     /// A controller whose creation was refused tries again.
     RetryCreation(RevisionId),
+    /// A controller whose change of an object was refused tries again.
+    RetryChange(admission::Change),
     /// A quota's controller counts.
     CountQuota(QuotaId),
     /// A pod should have ended long ago.
@@ -260,6 +263,7 @@ impl Control {
             InputKind::HostDown { .. }
             | InputKind::HostUp { .. }
             | InputKind::Reconnected { .. }
+            | InputKind::Observed { .. }
             | InputKind::Runtime { .. } => {}
             InputKind::Measured { autoscaler, usage } => self.measured(cx, cause, autoscaler, &usage),
         }
@@ -298,6 +302,7 @@ impl Control {
             Alarm::DrainNext(command) => self.drain_next(cx, command as usize),
             Alarm::Admitted { write, refused } => self.admitted(cx, cause, write, refused),
             Alarm::RetryCreation(revision) => self.retry_creation(cx, revision),
+            Alarm::RetryChange(change) => self.retry_change(cx, change),
             Alarm::CountQuota(quota) => self.count_quota(cx, quota),
             Alarm::Overdue(pod) => self.overdue(cx, pod),
             Alarm::Send { client, write } => self.send(cx, cause, client, write),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
-use crate::fact::{Client, Deletion, FactId, FactKind, ZoneState};
+use crate::fact::{Client, Deletion, FactId, FactKind, Pressure, ZoneState};
 use crate::ids::{NodeId, PodId, ZoneId};
 use crate::message::Beats;
 use crate::model::{Taint, TaintEffect};
@@ -39,6 +39,12 @@ impl Control {
         if beats == Beats::Steady {
             self.storage_agent_back(cx, cause, node);
         }
+        let Some(beats) = self.accepted(cx, node, beats) else { return };
+        self.heard(cx, cause, node, beats);
+    }
+
+    /// What reaches the store of a node's heartbeats has changed.
+    pub(super) fn heard(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, beats: Beats) {
         let row = &mut self.nodes[node];
         if !row.healthy && matches!(beats, Beats::Ceased { .. }) {
             return; // It is known to be silent; what was planned for it stays planned.
@@ -172,9 +178,30 @@ impl Control {
             return; // Deleted while the change was on its way.
         }
         self.nodes[node].closed = !self.nodes[node].healthy;
+        // Of a silent node nobody knows what it runs short of.
+        self.nodes[node].pressed = if self.nodes[node].healthy { self.nodes[node].short } else { [false; 3] };
         self.nodes[node].joining &= cx.now < self.nodes[node].ready_at;
         self.show_node_to_scheduler(node);
         self.node_changed_for_queue(cx);
+    }
+
+    /// A node's agent says what it runs short of: the node is marked with a taint for it.
+    /// Source: kubernetes/kubernetes:pkg/controller/nodelifecycle/node_lifecycle_controller.go,
+    /// `doNoScheduleTaintingPass`.
+    pub(super) fn pressure_reported(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cause: FactId,
+        node: NodeId,
+        (pressure, on): (Pressure, bool),
+    ) {
+        if self.nodes[node].short[pressure as usize] == on {
+            return;
+        }
+        self.nodes[node].short[pressure as usize] = on;
+        let fact = cx.facts.record(cx.now, cause, FactKind::NodePressure { node, pressure, on });
+        self.nodes[node].news = fact;
+        self.write(cx, Client::NodeHealth, fact, Write::NodeTaint { node });
     }
 
     /// A node joins: where admission marks new nodes, it takes pods only after its agent has reported it ready.
@@ -223,6 +250,10 @@ impl Control {
         }
         if row.evicting {
             taints.push(mark(known.unreachable, TaintEffect::NoExecute));
+        }
+        let keys = [known.memory_pressure, known.disk_pressure, known.pid_pressure];
+        for (key, _) in keys.into_iter().zip(row.pressed).filter(|(_, on)| *on) {
+            taints.push(mark(key, TaintEffect::NoSchedule));
         }
         if row.cordoned {
             taints.push(mark(known.unschedulable, TaintEffect::NoSchedule));

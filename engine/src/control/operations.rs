@@ -11,6 +11,9 @@ use crate::time::Span;
 impl Control {
     /// Carries out an operator's command.
     pub(super) fn operate(&mut self, cx: &mut Cx<'_>, cause: FactId, operation: Operation) {
+        if self.refuses_operation(cx, cause, &operation) {
+            return;
+        }
         match operation {
             Operation::Apply { workload } => self.apply(cx, cause, workload),
             Operation::Delete { workload } => self.remove_workload(cx, cause, workload),
@@ -42,6 +45,7 @@ impl Control {
             }
             Operation::DefaultPriority { twins } => self.twins.extend(twins),
             Operation::Ungate { workload } => self.ungate(cx, cause, workload),
+            Operation::Evict { pods } => self.evict_once(cx, cause, &pods),
             Operation::DeletePods { pods, grace } => {
                 for pod in pods {
                     if pod < self.pods.next_id() {

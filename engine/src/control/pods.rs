@@ -270,6 +270,8 @@ impl Control {
                 self.write(cx, Client::Agent, cause, write);
             }
             Message::HasImage { image } => self.scheduling.scheduler.add_image(node, image),
+            Message::LostImage { image } => self.scheduling.scheduler.remove_image(node, image),
+            Message::Pressure { pressure, on } => self.pressure_reported(cx, cause, node, (pressure, on)),
             // Only agents receive these.
             Message::Assign { .. } | Message::Terminate { .. } | Message::Snapshot { .. } => {}
         }
@@ -377,6 +379,10 @@ impl Control {
         self.change(pod, |row| row.phase = PodPhase::Finished);
         let row = &self.pods[pod];
         let (node, revision) = (row.node, row.revision);
+        let mut cause = cause;
+        if how.1.evicted {
+            cause = cx.facts.record(cx.now, cause, FactKind::PodDisrupted { pod, why: Deletion::NodePressure });
+        }
         let kind = if success { FactKind::PodSucceeded { pod } } else { FactKind::PodFailed { pod } };
         let fact = cx.facts.record(cx.now, cause, kind);
         self.pods[pod].last_fact = fact;

@@ -3,6 +3,7 @@
 //! Real recoveries are dominated by these limits, not by algorithms. A controller never changes a table directly: it
 //! calls [`Control::write`], and the change happens when the store has it. Start there.
 
+use crate::control::events::{Events, is_limited};
 use crate::control::job::StatusStep;
 use crate::control::volumes::StorageWrite;
 use crate::control::{Alarm, Control, Cx};
@@ -94,6 +95,8 @@ pub(crate) struct Store {
     limiters: [Limiter; Client::COUNT],
     /// When each client's wait was last reported, and how long it was.
     told: [(Time, Span); Client::COUNT],
+    /// What the controller of replicas posts about its work.
+    events: Events,
 }
 
 impl Store {
@@ -105,6 +108,7 @@ impl Store {
             latency: control.store_write,
             limiters: control.limits.map(Limiter::new),
             told: [(Time::ZERO, Span::ZERO); Client::COUNT],
+            events: Events::default(),
         }
     }
 
@@ -116,6 +120,13 @@ impl Store {
     /// A client's process starts anew, with a full bucket.
     pub(super) fn refresh(&mut self, control: &crate::profile::ControlPlane, client: Client) {
         self.limiters[client as usize] = Limiter::new(control.limit(client));
+    }
+
+    /// The next token of the controller of replicas, whose events take some of them.
+    fn grant_with_events(&mut self, from: Time) -> Time {
+        let limiter = &mut self.limiters[Client::Replication as usize];
+        self.events.settle(from, self.latency, limiter);
+        limiter.grant(from)
     }
 
     /// A client makes a request that changes nothing here, but counts for its rate limit.
@@ -141,8 +152,12 @@ impl Control {
         // An agent's limit is its own, kept on its node.
         let granted = match client {
             Client::Agent => from,
+            Client::Replication => self.store.grant_with_events(from),
             _ => self.store.limiters[client as usize].grant(from),
         };
+        if client == Client::Replication {
+            self.post_event(granted, write);
+        }
         let wait = granted.since(from);
         let (told_at, told) = &mut self.store.told[client as usize];
         let rested = cx.now.since(*told_at) >= THROTTLE_TELL_PERIOD;
@@ -164,6 +179,19 @@ impl Control {
         done
     }
 
+    /// A replica is made or deleted at `granted`, and an event will say so.
+    fn post_event(&mut self, granted: Time, write: Write) {
+        let control = &self.profile.control;
+        let object = match write {
+            Write::CreatePod { revision, .. } => revision,
+            Write::DeletePod { pod, .. } => self.pods[pod].revision,
+            _ => return,
+        };
+        if control.event_burst > 0 && is_limited(control.limit(Client::Replication)) {
+            self.store.events.post(object, granted + self.store.latency, control.event_burst);
+        }
+    }
+
     /// A request that waited for its token goes out.
     pub(super) fn send(&mut self, cx: &mut Cx<'_>, cause: FactId, _client: Client, write: Write) {
         let start = self.store.free_at.max(cx.now);
@@ -175,6 +203,7 @@ impl Control {
     pub(crate) fn commit(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write) {
         match write {
             Write::CreatePod { revision, .. } if self.asks_admission(revision) => self.admit(cx, cause, revision, write),
+            write if self.asks_for_change(write) => self.admit_change(cx, cause, write),
             write => self.store_has(cx, cause, write),
         }
     }

@@ -106,6 +106,9 @@ pub(super) struct NodeRow {
     pub(super) taints: Vec<Taint>,
     /// Pods that must go because of them.
     pub(super) ending: Ending,
+    /// What its agent says it runs short of, and what it is marked with for that, in the order of [`Pressure`].
+    pub(super) short: [bool; 3],
+    pub(super) pressed: [bool; 3],
 }
 
 impl NodeRow {
@@ -130,6 +133,8 @@ impl NodeRow {
             pods: Vec::new(),
             taints: spec.taints.clone(),
             ending: Ending::default(),
+            short: [false; 3],
+            pressed: [false; 3],
         }
     }
 

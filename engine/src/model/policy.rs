@@ -103,10 +103,12 @@ pub struct WebhookSpec {
     pub create_pods: bool,
     /// Asked on updates of pods, their bindings not among them.
     pub update_pods: bool,
-    /// Asked on changes of workloads (deployments, replica sets, …).
-    pub workloads: bool,
-    /// Asked on changes of nodes and leases.
+    /// Asked on changes of these kinds of objects. A deployment's revisions are replica sets, a cron job's runs are jobs.
+    pub workloads: Vec<WorkloadKind>,
+    /// Asked on renewals of nodes' leases, which are their heartbeats.
     pub nodes: bool,
+    /// It is registered only when its service has its first endpoint, as its installer does.
+    pub after_service: bool,
     /// Namespaces in whose objects it is interested; empty: all but `exempt`.
     pub namespaces: Vec<Symbol>,
     /// Namespaces that it leaves alone.
@@ -212,6 +214,9 @@ pub struct AutoscalerSpec {
     pub max: u32,
     /// What it follows.
     pub metrics: Vec<MetricTarget>,
+    /// No `behavior` is declared: one move at most doubles, and the highest recommendation of the cluster's window counts in
+    /// both directions. `up` and `down` then hold tolerances alone.
+    pub plain: bool,
     /// Habits when growing.
     pub up: ScalingRules,
     /// Habits when shrinking.

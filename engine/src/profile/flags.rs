@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use super::{Balanced, FailureAction, Profile, SlotOrder};
+use super::pressure::Signals;
+use super::{Balanced, FailureAction, Profile, SlotOrder, Wake};
 use crate::model::Amount;
 use crate::time::Span;
 
@@ -48,6 +49,8 @@ pub enum Value {
     Switch(bool),
     /// One of a few words.
     Word(String),
+    /// A value for each of several signals: `memory.available<100Mi,nodefs.available<10%`.
+    Signals(Signals),
 }
 
 impl fmt::Display for Value {
@@ -63,6 +66,7 @@ impl fmt::Display for Value {
             Self::Amount(Amount::Percent(n)) => write!(f, "{n}%"),
             Self::Switch(on) => write!(f, "{on}"),
             Self::Word(word) => f.write_str(word),
+            Self::Signals(signals) => signals.fmt(f),
         }
     }
 }
@@ -92,6 +96,8 @@ pub enum Kind {
     Amount,
     /// Yes or no.
     Switch,
+    /// Amounts or lengths of time by signal.
+    Signals,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -114,6 +120,7 @@ impl Kind {
             Self::Share => thousandths(text).filter(|n| *n <= 1_000).map(Value::Thousandths),
             Self::Amount => amount(text).map(Value::Amount),
             Self::Switch => text.parse().ok().map(Value::Switch),
+            Self::Signals => Signals::read(text).map(Value::Signals),
             Self::Word(words) => words.contains(&text).then(|| Value::Word(text.to_owned())),
         }
     }
@@ -132,6 +139,7 @@ impl Kind {
             Self::Share => "a number from 0 to 1 with at most three decimals such as `0.55`".into(),
             Self::Amount => "a number such as `3` or a percentage such as `25%`".into(),
             Self::Switch => "`true` or `false`".into(),
+            Self::Signals => "amounts such as `memory.available<100Mi,nodefs.available<10%`, or times such as `memory.available=90s`".into(),
             Self::Word(words) => format!("one of `{}`", words.join("`, `")),
         }
     }
@@ -276,6 +284,15 @@ impl Field for Amount {
     }
 }
 
+impl Field for Signals {
+    fn value(&self, _: Kind) -> Value {
+        Value::Signals(*self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        if let Value::Signals(signals) = value { Some(signals) } else { None }
+    }
+}
+
 impl Field for bool {
     fn value(&self, _: Kind) -> Value {
         Value::Switch(*self)
@@ -307,6 +324,7 @@ macro_rules! words {
 
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
+words!(Wake { Hints = "hints", Kinds = "kinds", Any = "any", Nothing = "nothing" });
 words!(Balanced { After = "after", Change = "change", Difference = "difference" });
 
 /// The field that `value` is: flags read their own kind only.
@@ -357,6 +375,8 @@ mod autoscaling;
 mod kubernetes;
 #[path = "flags_machine.rs"]
 mod machine;
+#[path = "flags_pressure.rs"]
+mod pressure;
 #[path = "flags_storage.rs"]
 mod storage;
 #[path = "flags_swarm.rs"]
@@ -366,9 +386,11 @@ pub(super) use kubernetes::SYSTEM_SPREAD;
 
 /// Flags of Kubernetes, in this order.
 pub(super) const KUBERNETES: &[Flag] = &JOINED;
-const LISTS: [&[Flag]; 4] = [kubernetes::FLAGS, &storage::FLAGS, &autoscaling::FLAGS, &machine::FLAGS];
-const JOINED: [Flag; LISTS[0].len() + LISTS[1].len() + LISTS[2].len() + LISTS[3].len()] = {
-    let mut all = [LISTS[0][0]; LISTS[0].len() + LISTS[1].len() + LISTS[2].len() + LISTS[3].len()];
+const LISTS: [&[Flag]; 5] =
+    [kubernetes::FLAGS, &storage::FLAGS, &autoscaling::FLAGS, &machine::FLAGS, &pressure::FLAGS];
+const COUNT: usize = LISTS[0].len() + LISTS[1].len() + LISTS[2].len() + LISTS[3].len() + LISTS[4].len();
+const JOINED: [Flag; COUNT] = {
+    let mut all = [LISTS[0][0]; COUNT];
     let (mut at, mut list, mut start) = (0, 0, 0);
     while at < all.len() {
         while at - start >= LISTS[list].len() {

@@ -6,7 +6,7 @@
 use super::{Field, Flag, Kind, VARIANT, Value, field};
 use crate::fact::Client;
 use crate::model::{HOSTNAME_LABEL, ZONE_LABEL};
-use crate::profile::{Balanced, Eviction, Grace, Profile, Restart, Rollout, Score};
+use crate::profile::{Balanced, Eviction, Grace, Profile, Restart, Rollout, Score, Wake};
 use crate::time::Span;
 
 /// Controllers of kube-controller-manager. Each has a client of its own with the manager's limits.
@@ -146,6 +146,13 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "kubernetes/kubernetes:pkg/scheduler/backend/queue/scheduling_queue.go",
         Kind::Period,
         queue.unschedulable_flush
+    ),
+    flag!(
+        "SchedulerQueueingHints",
+        "What wakes a pod that found no node: hints (since 1.32), kinds of events, any event, or nothing (1.2).",
+        "kubernetes/enhancements:keps/sig-scheduling/4247-queueinghint",
+        Kind::Word(Wake::WORDS),
+        queue.wake
     ),
     flag!(
         "SchedulerPopFromBackoffQ",

@@ -39,6 +39,7 @@ fn other(flag: &Flag, text: &str) -> String {
         Kind::Rate | Kind::Share => "0.007".into(),
         Kind::Switch => (text != "true").to_string(),
         Kind::Word(words) => words.iter().find(|w| **w != text).expect("a choice has two words").to_string(),
+        Kind::Signals => "memory.available<77Mi".into(),
     }
 }
 

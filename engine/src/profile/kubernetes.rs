@@ -28,6 +28,8 @@ pub(super) fn profile() -> Profile {
             store_write: Span::from_millis(5),
             // About what one etcd on SSDs sustains for small writes with many clients (etcd.io performance page).
             store_writes_per_second: 10_000,
+            // Source: kubernetes/client-go:tools/record/events_cache.go, `defaultSpamBurst`.
+            event_burst: 25,
             // Recorded on 1.36.2: a replacement is created 10-70 ms after the deletion it answers.
             watch_lag: Span::from_millis(10),
             limits: [
@@ -60,6 +62,7 @@ pub(super) fn profile() -> Profile {
             unschedulable_flush: Span::from_secs(30),
             unschedulable_timeout: Span::from_secs(300),
             pop_from_backoff: true,
+            wake: super::Wake::Hints,
         },
         // Source: kubernetes/kubernetes:pkg/scheduler/apis/config/v1/default_plugins.go.
         placement: Placement {
@@ -88,6 +91,7 @@ pub(super) fn profile() -> Profile {
             ],
             // Source: kubernetes/kubernetes:pkg/scheduler/schedule_one.go.
             sampling: Sampling { percent: 0, min_percent: 5, min_nodes: 100 },
+            max_score: 100,
             balanced: Balanced::Change,
             default_spread: flags::SYSTEM_SPREAD.to_vec(),
             // Measured on 1.36.2: 260 us at 100 nodes scored, 1.09 ms at 500.
@@ -162,6 +166,9 @@ pub(super) fn profile() -> Profile {
             pull_backoff_max: Span::from_secs(300),
             serialize_pulls: true,
             default_grace: Span::from_secs(30),
+            // Source: kubernetes/kubernetes:pkg/kubelet/kuberuntime/kuberuntime_manager.go, `minimumGracePeriodInSeconds`.
+            least_grace: Span::from_secs(2),
+            pressure: Some(super::pressure::PressurePolicy::kubernetes()),
         },
         autoscaling: Some(super::Autoscaling::kubernetes()),
         machines: Some(super::Machines::kubernetes()),

@@ -9,6 +9,7 @@ pub mod flags;
 mod kubernetes;
 pub mod machine;
 mod nearest;
+pub mod pressure;
 mod schedulers;
 pub mod storage;
 mod swarm;
@@ -82,6 +83,8 @@ pub struct ControlPlane {
     pub store_write: Span,
     /// Writes a second that the store sustains; further ones queue.
     pub store_writes_per_second: u32,
+    /// Events about one object that a controller posts in a burst, each a request of its client. 0: it posts none.
+    pub event_burst: u32,
     /// From a write until a watcher has seen it.
     pub watch_lag: Span,
     /// Rate limit of each client, in the order of [`Client`].
@@ -126,6 +129,21 @@ pub struct Queue {
     pub unschedulable_timeout: Span,
     /// An idle scheduler takes pods before their back-off ends.
     pub pop_from_backoff: bool,
+    /// What wakes a pod that found no node.
+    pub wake: Wake,
+}
+
+/// What wakes a pod that found no node, before its time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// An event that, as it is, can help against a filter that refused it.
+    Hints,
+    /// An event of a kind that can help against a filter that refused it.
+    Kinds,
+    /// Any event.
+    Any,
+    /// None: it is tried again when its back-off ends, whatever happens.
+    Nothing,
 }
 
 /// How a node is chosen.
@@ -137,6 +155,8 @@ pub struct Placement {
     pub scores: Vec<(Score, i64)>,
     /// How many feasible nodes are looked for.
     pub sampling: Sampling,
+    /// The best score, of whole numbers from 0 on: 100, and 10 before Kubernetes 1.17.
+    pub max_score: i64,
     /// Which formula balanced allocation uses.
     pub balanced: Balanced,
     /// Spread constraints of pods that declare none and belong to a workload or service: topology label and largest skew.
@@ -199,6 +219,8 @@ pub enum Score {
     InterPodAffinity,
     /// Images already there.
     ImageLocality,
+    /// Fewest pods of the same workload on the node and in its zone, the zone twice as heavy (before topology spread).
+    SelectorSpread,
     /// Fewest pods of the same workload: minus the number, not normalised.
     FewestOfWorkload,
     /// Fewest pods: minus the number, not normalised.
@@ -421,6 +443,10 @@ pub struct AgentPolicy {
     pub serialize_pulls: bool,
     /// Time between the polite and the forced stop when the pod does not say so.
     pub default_grace: Span,
+    /// A container always has at least this between the polite and the forced stop, whatever its hook took.
+    pub least_grace: Span,
+    /// What it does when memory or disk runs short, and which pods it refuses; `None`: it does not care.
+    pub pressure: Option<pressure::PressurePolicy>,
 }
 
 /// How clients find replicas.

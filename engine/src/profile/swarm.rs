@@ -19,6 +19,7 @@ pub(super) fn profile() -> Profile {
             // Measured on 20.10: a task is assigned 0.1-0.2 s after it is created.
             store_write: Span::from_millis(20),
             store_writes_per_second: 2_000,
+            event_burst: 0,
             // Source: moby/swarmkit:manager/scheduler/scheduler.go, commitDebounceGap.
             watch_lag: Span::from_millis(50),
             limits: [RateLimit::UNLIMITED; Client::COUNT],
@@ -33,6 +34,7 @@ pub(super) fn profile() -> Profile {
             unschedulable_flush: Span::from_secs(30),
             unschedulable_timeout: Span::from_secs(300),
             pop_from_backoff: true,
+            wake: super::Wake::Hints,
         },
         placement: Placement {
             // Ready, Resource, Constraint, HostPort. What Swarm has no word for (a named node, taints) is honoured
@@ -49,6 +51,7 @@ pub(super) fn profile() -> Profile {
             // Source: moby/swarmkit:manager/scheduler/scheduler.go, nodeLess.
             scores: vec![(Score::FewestOfWorkload, 1 << 20), (Score::FewestPods, 1)],
             sampling: Sampling { percent: 100, min_percent: 100, min_nodes: 0 },
+            max_score: 100,
             balanced: Balanced::After,
             default_spread: Vec::new(),
             decision_cost: Span::from_micros(50),
@@ -95,6 +98,8 @@ pub(super) fn profile() -> Profile {
             serialize_pulls: false,
             // Source: moby/swarmkit:api/defaults/service.go, stop grace period.
             default_grace: Span::from_secs(10),
+            least_grace: Span::ZERO,
+            pressure: None,
         },
         autoscaling: None,
         machines: None,

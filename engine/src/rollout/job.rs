@@ -376,7 +376,11 @@ fn meets(rule: &SuccessRule, done: &BTreeSet<u32>) -> bool {
     let within = |i: &u32| rule.indexes.is_empty() || rule.indexes.iter().any(|(a, b)| (a..=b).contains(&i));
     let met = done.iter().filter(|i| within(i)).count() as u64;
     let all: u64 = rule.indexes.iter().map(|(a, b)| u64::from(b.saturating_sub(*a)) + 1).sum();
-    met > 0 && met >= rule.count.map_or(all.max(1), u64::from)
+    let enough = match rule.count {
+        Some(count) => u64::from(count),
+        None => all.max(1),
+    };
+    met > 0 && met >= enough
 }
 
 #[cfg(test)]

@@ -1,12 +1,19 @@
 //! What an autoscaler makes of a recommendation: it looks back, moves at a bounded pace, and stays within bounds.
 //!
-//! Source: kubernetes/kubernetes:pkg/controller/podautoscaler/horizontal.go, `normalizeDesiredReplicasWithBehaviors`.
+//! Source: kubernetes/kubernetes:pkg/controller/podautoscaler/horizontal.go, `normalizeDesiredReplicas`
+//! and `normalizeDesiredReplicasWithBehaviors`: which one counts depends on whether the object has a `behavior` at all.
 //! Start at [`Memory::settle`].
 
 use std::collections::VecDeque;
 
 use crate::model::{Amount, ScalingRules};
 use crate::time::{Span, Time};
+
+/// Without declared habits one move multiplies replicas at most by this.
+/// Source: kubernetes/kubernetes:pkg/controller/podautoscaler/horizontal.go, `scaleUpLimitFactor`.
+pub const GROWTH: u32 = 2;
+/// And may always reach so many (same source, `scaleUpLimitMinimum`).
+pub const GROWTH_FLOOR: u32 = 4;
 
 /// What an autoscaler remembers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +29,8 @@ pub struct Memory {
 /// How an autoscaler may move.
 #[derive(Clone, Copy, Debug)]
 pub struct Habits<'a> {
+    /// None are declared: moves are bounded by [`GROWTH`] and [`GROWTH_FLOOR`] alone.
+    pub plain: bool,
     /// When growing.
     pub up: &'a ScalingRules,
     /// When shrinking.
@@ -37,6 +46,11 @@ pub struct Habits<'a> {
 impl Memory {
     /// The replicas to ask for when `wanted` are recommended and there are `current`.
     pub fn settle(&mut self, habits: &Habits<'_>, (current, wanted): (u32, u32), now: Time) -> u32 {
+        if habits.plain {
+            let calm = self.highest(habits.down_window, wanted, now);
+            let most = habits.max.min(current.saturating_mul(GROWTH).max(GROWTH_FLOOR));
+            return if calm < habits.min { habits.min } else { calm.min(most) };
+        }
         let calm = self.stabilize(habits, (current, wanted), now);
         if calm > current {
             let limit = bound(current, &self.added, habits.up, now).max(current);
@@ -49,8 +63,19 @@ impl Memory {
         }
     }
 
+    /// The highest recommendation within a window, whatever the direction.
+    fn highest(&mut self, window: Span, wanted: u32, now: Time) -> u32 {
+        self.recommendations.retain(|(at, _)| now.since(*at) <= window);
+        let highest = self.recommendations.iter().map(|r| r.1).fold(wanted, u32::max);
+        self.recommendations.push_back((now, wanted));
+        highest
+    }
+
     /// Remembers that replicas change now.
     pub fn moved(&mut self, habits: &Habits<'_>, (from, to): (u32, u32), now: Time) {
+        if habits.plain {
+            return; // Nothing asks for former moves.
+        }
         let (events, rules, change) = match to > from {
             true => (&mut self.added, habits.up, to - from),
             false => (&mut self.removed, habits.down, from - to),
@@ -128,7 +153,7 @@ mod tests {
 
     /// Moves through recommendations 15 s apart and returns what was asked for.
     fn walk((up, down): &(ScalingRules, ScalingRules), start: u32, wanted: &[u32]) -> Vec<u32> {
-        let habits = Habits { up, down, down_window: Span::from_secs(300), min: 1, max: 100 };
+        let habits = Habits { plain: false, up, down, down_window: Span::from_secs(300), min: 1, max: 100 };
         let (mut memory, mut current) = (Memory::default(), start);
         let step = |(i, &wanted): (usize, &u32)| {
             let now = Time::from_secs(1_000 + 15 * i as u64);
@@ -140,6 +165,23 @@ mod tests {
             to
         };
         wanted.iter().enumerate().map(step).collect()
+    }
+
+    #[test]
+    fn without_declared_habits_a_move_doubles_and_always_reaches_four() {
+        let (up, down) = defaults();
+        let habits =
+            Habits { plain: true, up: &up, down: &down, down_window: Span::from_secs(60), min: 1, max: 30 };
+        let (mut memory, mut current) = (Memory::default(), 1);
+        let mut step = |i: u64, wanted: u32| {
+            current = memory.settle(&habits, (current, wanted), Time::from_secs(1_000 + 15 * i));
+            current
+        };
+        assert_eq!([0, 1, 2, 3].map(|i| step(i, 50)), [4, 8, 16, 30]);
+        // The cluster's window, not five minutes, and then all the way down in one step.
+        assert_eq!([4, 5, 6, 7, 8].map(|i| step(i, 3)), [30, 30, 30, 30, 3]);
+        // A recent higher recommendation counts on the way up, too.
+        assert_eq!([step(9, 6), step(10, 4)], [6, 6]);
     }
 
     #[test]

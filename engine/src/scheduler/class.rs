@@ -38,6 +38,8 @@ pub(super) struct Class {
     pub(super) pulls: Vec<(CounterId, i64)>,
     /// Pods of the same workload, by node.
     pub(super) siblings: Option<CounterId>,
+    /// The same by zone.
+    pub(super) siblings_by_zone: Option<CounterId>,
     /// Images of all containers, one entry a container.
     pub(super) images: Vec<ImageId>,
 }
@@ -102,6 +104,7 @@ impl Compiler<'_> {
             repelled_by: Vec::new(),
             pulls: Vec::new(),
             siblings: None,
+            siblings_by_zone: None,
             images: spec.init.iter().chain(&spec.containers).map(|container| container.image).collect(),
         };
         self.spread((template, workload), &mut class);
@@ -112,6 +115,11 @@ impl Compiler<'_> {
         }
         if let (true, Some(workload)) = (self.scores(Score::FewestOfWorkload), workload) {
             class.siblings = Some(self.ledger.counter_for(Members::OfWorkload(workload), Key::Node, Scope::Anywhere));
+        }
+        if let (true, Some(workload)) = (self.scores(Score::SelectorSpread), workload) {
+            let (own, zone) = (Members::OfWorkload(workload), Key::Label(self.catalog.known.zone));
+            class.siblings = Some(self.ledger.counter_for(own.clone(), Key::Node, Scope::Anywhere));
+            class.siblings_by_zone = Some(self.ledger.counter_for(own, zone, Scope::Anywhere));
         }
         (id, class)
     }
@@ -233,7 +241,10 @@ impl Compiler<'_> {
         let selecting = selectors.filter(|selector| selector.matches(&spec.labels, &self.catalog.names));
         let mut all: Vec<_> = selecting.flat_map(|selector| selector.all.clone()).collect();
         let owner = workload.map(|workload| &self.catalog.workloads[workload]);
-        let owner = owner.filter(|owner| owner.kind != WorkloadKind::Pod);
+        // Other owners are not asked: pods of Jobs and DaemonSets have no spread unless a service selects them.
+        let owner = owner.filter(|owner| {
+            matches!(owner.kind, WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::StatefulSet)
+        });
         all.extend(owner.into_iter().flat_map(|owner| owner.selector.all.clone()));
         all.sort();
         all.dedup();

@@ -30,6 +30,9 @@ impl FilterSet {
     /// No filter.
     pub const EMPTY: Self = Self(0);
 
+    /// Every filter.
+    pub const ALL: Self = Self(u16::MAX);
+
     /// This set and `filter`.
     #[must_use]
     pub const fn with(self, filter: Filter) -> Self {

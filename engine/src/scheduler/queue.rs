@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::PodId;
-use crate::profile::{Filter, Queue};
+use crate::profile::{Filter, Queue, Wake};
 use crate::scheduler::FilterSet;
 use crate::time::{Span, Time};
 
@@ -200,6 +200,9 @@ impl SchedulingQueue {
             true if self.settings.max_backoff.is_zero() => Event::NodeAdded.helps(),
             true => return self.failed(pod, now),
         };
+        if self.settings.wake == Wake::Nothing {
+            return self.failed(pod, now);
+        }
         let Some(Part::InFlight { missed }) = self.pods.get(&pod).map(|entry| entry.part) else { return };
         let entry = self.pods.get_mut(&pod).expect("it was found a line above");
         entry.refusals += 1;
@@ -267,7 +270,8 @@ impl SchedulingQueue {
 
     /// The same when it can be told of each waiting pod and the filters that refused it whether the event helps it.
     pub fn on_event_for(&mut self, event: Event, now: Time, mut hint: impl FnMut(PodId, FilterSet) -> bool) {
-        let helps = event.helps();
+        let any = self.settings.wake == Wake::Any;
+        let helps = if any { FilterSet::ALL } else { event.helps() };
         for pod in &self.in_flight {
             let entry = self.pods.get_mut(pod).expect("every part holds known pods");
             if let Part::InFlight { missed } = &mut entry.part {
@@ -276,7 +280,7 @@ impl SchedulingQueue {
         }
         let helped = self.unschedulable.iter().filter(|(refused_by, _)| refused_by.intersects(helps));
         let helped = helped.flat_map(|(refused_by, pods)| pods.iter().map(|pod| (*pod, *refused_by)));
-        let helped: Vec<PodId> = helped.filter(|&(pod, by)| hint(pod, by)).map(|(pod, _)| pod).collect();
+        let helped: Vec<PodId> = helped.filter(|&(pod, by)| self.settings.wake != Wake::Hints || hint(pod, by)).map(|(pod, _)| pod).collect();
         for pod in helped {
             self.requeue(pod, now);
         }

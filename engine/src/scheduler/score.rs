@@ -99,6 +99,7 @@ impl Scheduler {
         let len = scratch.feasible.len();
         scratch.totals.clear();
         scratch.totals.resize(len, 0);
+        let step = self.step(class);
         for &(score, weight) in &self.profiles[class.profile].placement.scores {
             scratch.column.clear();
             scratch.column.resize(len, 0);
@@ -107,6 +108,10 @@ impl Scheduler {
             }
             let raw = record.is_some().then(|| scratch.column.clone());
             normalise(score, &mut scratch.column);
+            let coarse = matches!(score, Score::LeastAllocated | Score::MostAllocated | Score::SelectorSpread);
+            if step > 1 && !coarse {
+                scratch.column.iter_mut().for_each(|value| *value /= step);
+            }
             if let (Some(candidates), Some(raw)) = (&mut record, raw) {
                 for ((candidate, raw), &normalised) in candidates.iter_mut().zip(raw).zip(&scratch.column) {
                     // The mark of an ignored node is for normalisation only; the plugin itself gives it 0.
@@ -155,6 +160,7 @@ impl Scheduler {
             Score::PodTopologySpread => !class.soft.is_empty() && self.spread(class, scratch),
             Score::InterPodAffinity => self.pull(class, scratch),
             Score::ImageLocality => self.images_matter(class) && each(scratch, |n| self.locality(class, n)),
+            Score::SelectorSpread => self.selector_spread(class, scratch),
             Score::FewestOfWorkload => {
                 let Some(counter) = class.siblings else { return false };
                 each(scratch, |n| -i64::from(self.ledger.near(counter, n)))
@@ -183,9 +189,10 @@ impl Scheduler {
     fn mean_of_resources(&self, class: &Class, n: usize, part: fn(i64, i64) -> i64) -> i64 {
         let usage = &self.usage;
         let (cpu_cap, memory_cap) = (usage.cap_cpu[n], usage.cap_memory[n]);
-        let cpu = if cpu_cap == 0 { 0 } else { part(usage.score_cpu[n] + class.demand.score_cpu, cpu_cap) };
-        let memory =
-            if memory_cap == 0 { 0 } else { part(usage.score_memory[n] + class.demand.score_memory, memory_cap) };
+        let step = self.step(class);
+        let of = |asked: i64, cap: i64| if cap == 0 { 0 } else { part(asked, cap) / step };
+        let cpu = of(usage.score_cpu[n] + class.demand.score_cpu, cpu_cap);
+        let memory = of(usage.score_memory[n] + class.demand.score_memory, memory_cap);
         match i64::from(cpu_cap != 0) + i64::from(memory_cap != 0) {
             0 => 0,
             1 => cpu + memory,
@@ -215,6 +222,35 @@ impl Scheduler {
         let cpu = share(usage.score_cpu[n] + class.demand.score_cpu, usage.cap_cpu[n]);
         let memory = share(usage.score_memory[n] + class.demand.score_memory, usage.cap_memory[n]);
         if cpu >= 1.0 || memory >= 1.0 { 0 } else { ((1.0 - (cpu - memory).abs()) * MAX as f64) as i64 }
+    }
+
+    /// How many of our points make one of the profile's, which may be coarser.
+    fn step(&self, class: &Class) -> i64 {
+        MAX / self.profiles[class.profile].placement.max_score
+    }
+
+    /// Pods of the same workload, as a service of it would select them, on the node and in its zone.
+    /// Source: kubernetes/kubernetes:plugin/pkg/scheduler/algorithm/priorities/selector_spreading.go of 1.2.
+    fn selector_spread(&self, class: &Class, scratch: &mut Scratch) -> bool {
+        /// A zone weighs twice as much as a node.
+        const ZONE_WEIGHT: f32 = 2.0 / 3.0;
+        let (Some(nodes), Some(zones)) = (class.siblings, class.siblings_by_zone) else { return false };
+        let best = self.profiles[class.profile].placement.max_score as f32;
+        let most = |counter| self.ledger.counter(counter).counts.iter().copied().max().unwrap_or(0);
+        let (most_on_node, most_in_zone) = (most(nodes), most(zones));
+        let share = |count: u32, most: u32| {
+            if most == 0 { best } else { best * ((most - count) as f32 / most as f32) }
+        };
+        let zone_of = &self.ledger.topology_of(zones).domain_of;
+        each(scratch, |n| {
+            let score = share(self.ledger.near(nodes, n), most_on_node);
+            // Where no pod has a zone yet, zones do not count.
+            if most_in_zone == 0 || zone_of[n] == NO_DOMAIN {
+                return score as i64;
+            }
+            let zone = share(self.ledger.near(zones, n), most_in_zone);
+            (score * (1.0 - ZONE_WEIGHT) + ZONE_WEIGHT * zone) as i64
+        })
     }
 
     /// Source: kubernetes/kubernetes:pkg/scheduler/framework/plugins/podtopologyspread/scoring.go, `PreScore`, `Score`.
@@ -330,6 +366,7 @@ fn normalise(score: Score, column: &mut [i64]) {
         | Score::RequestedToCapacityRatio
         | Score::BalancedAllocation
         | Score::ImageLocality
+        | Score::SelectorSpread
         | Score::FewestOfWorkload
         | Score::FewestPods => {}
     }

@@ -32,6 +32,7 @@ fn web(replicas: u32, metrics: Vec<MetricTarget>) -> (Lab, WorkloadId) {
         min: 2,
         max: 20,
         metrics,
+        plain: false,
         up: rules(Span::ZERO, &[(Amount::Count(4), 15), (Amount::Percent(100), 15)]),
         // The longest span stands for what the cluster is set to.
         down: rules(Span::MAX, &[(Amount::Percent(100), 15)]),

@@ -78,7 +78,7 @@ impl Script {
             }
             RuntimeOp::Start { pod, container, template } => {
                 self.runtime(start, node, RuntimeEvent::Started { pod, container });
-                let exit = self.exits_of.get(&pod).or(self.exits.get(&template)).copied();
+                let exit = self.exits_of.get(&pod).or_else(|| self.exits.get(&template)).copied();
                 if let Some((after, why)) = exit {
                     self.runtime(start + after, node, RuntimeEvent::Exited { pod, container, why });
                 }
@@ -91,7 +91,11 @@ impl Script {
             RuntimeOp::Probe { pod, container, role, first } if self.answers => {
                 self.runtime(first.since(self.now), node, RuntimeEvent::Probed { pod, container, role, ok: true });
             }
-            RuntimeOp::Probe { .. } | RuntimeOp::Remove { .. } => {}
+            RuntimeOp::Probe { .. }
+            | RuntimeOp::Remove { .. }
+            | RuntimeOp::RemoveImage { .. }
+            | RuntimeOp::Watch { .. }
+            | RuntimeOp::Observe => {}
         }
     }
 

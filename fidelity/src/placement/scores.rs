@@ -94,6 +94,7 @@ const fn plugin_name(score: Score) -> &'static str {
         Score::PodTopologySpread => "PodTopologySpread",
         Score::InterPodAffinity => "InterPodAffinity",
         Score::ImageLocality => "ImageLocality",
+        Score::SelectorSpread => "SelectorSpread",
         Score::FewestOfWorkload => "FewestOfWorkload",
         Score::FewestPods => "FewestPods",
     }

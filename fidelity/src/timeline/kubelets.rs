@@ -41,8 +41,6 @@ pub struct Kubelets {
     pub down: BTreeSet<NodeId>,
     /// Templates whose pods never become ready.
     pub never_ready: BTreeSet<TemplateId>,
-    /// Slots of an indexed job that end otherwise than the others: after, with code.
-    pub odd_templates: BTreeMap<TemplateId, (Span, i32)>,
     /// Pods that end otherwise than the others.
     pub odd_pods: BTreeMap<PodId, (Span, i32)>,
     pace: Pace,
@@ -62,7 +60,6 @@ impl Kubelets {
             phases: BTreeMap::new(),
             down: BTreeSet::new(),
             never_ready: BTreeSet::new(),
-            odd_templates: BTreeMap::new(),
             odd_pods: BTreeMap::new(),
             pace,
             unnoticed: Vec::new(),
@@ -129,11 +126,6 @@ impl Kubelets {
             RuntimeOp::Start { pod, container, template } => {
                 self.templates.insert(pod, template);
                 self.runtime(self.pace.running, node, RuntimeEvent::Started { pod, container });
-                let odd = self.odd_pods.get(&pod).or_else(|| self.odd_templates.get(&template));
-                if let Some((after, code)) = odd.copied().or(self.pace.exits) {
-                    let why = if code == 0 { Exit::Completed } else { Exit::Crashed };
-                    self.runtime(self.pace.running + after, node, RuntimeEvent::Exited { pod, container, why });
-                }
             }
             RuntimeOp::Stop { pod, container, .. } => {
                 self.runtime(self.pace.removed, node, RuntimeEvent::Exited { pod, container, why: Exit::Stopped });
@@ -145,6 +137,17 @@ impl Kubelets {
                 self.runtime(after, node, RuntimeEvent::Probed { pod, container, role, ok });
             }
             RuntimeOp::Remove { pod } => _ = self.templates.remove(&pod),
+            // Recorded nodes never ran short of anything.
+            RuntimeOp::RemoveImage { .. } | RuntimeOp::Watch { .. } | RuntimeOp::Observe => {}
+        }
+    }
+
+    /// A container that has started may be one that ends by itself.
+    fn plan_exit(&mut self, input: &Input) {
+        let InputKind::Runtime { node, event: RuntimeEvent::Started { pod, container } } = input.kind else { return };
+        if let Some((after, code)) = self.odd_pods.get(&pod).copied().or(self.pace.exits) {
+            let why = if code == 0 { Exit::Completed } else { Exit::Crashed };
+            self.runtime(after, node, RuntimeEvent::Exited { pod, container, why });
         }
     }
 
@@ -192,6 +195,7 @@ impl World for Kubelets {
         };
         let input = self.queue.remove(&key).expect("the key was just seen");
         self.now = key.0;
+        self.plan_exit(&input);
         match &input.kind {
             InputKind::Runtime { node, .. } if self.down.contains(node) => self.unnoticed.push(input),
             _ if self.lost(&input) => {}

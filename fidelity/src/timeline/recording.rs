@@ -29,12 +29,16 @@ pub struct Recording {
     pub settings: Value,
     /// Pods at the trigger.
     pub initial: Vec<Value>,
+    /// What was counted afterwards; only the speed of the machine is taken from it.
+    pub summary: Value,
     /// What people did.
     pub actions: Vec<Action>,
     /// What happened, in the order of the store.
     pub events: Vec<Event>,
     /// Seconds on the recording's own clock at which its first action happened.
     pub origin: f64,
+    /// When the last thing was recorded.
+    pub ends: f64,
     /// Objects whose status was watched: name by kind, such as `deployment`.
     pub watched: BTreeMap<String, BTreeSet<String>>,
 }
@@ -47,6 +51,9 @@ const POD_KINDS: &[&str] = &[
     "created", "bound", "running", "ready", "notready", "deleting", "gone", "succeeded", "failed", "nominated",
     "disruption-target",
 ];
+
+/// Kinds of events that tell the status of an object, and so that there is one.
+const WATCHED: &[&str] = &["deployment", "replicaset", "statefulset", "daemonset", "job", "pdb"];
 
 impl Recording {
     /// Reads a recording.
@@ -61,16 +68,24 @@ impl Recording {
             name: name.to_owned(),
             settings,
             initial: list("initial").cloned().unwrap_or_default(),
+            summary: value.get("summary").cloned().unwrap_or(Value::Null),
             actions: Vec::new(),
             events: Vec::new(),
             origin: 0.0,
+            ends: 0.0,
             watched: BTreeMap::new(),
         };
         match (list("events"), list("timeline")) {
-            (Some(events), _) => events.iter().for_each(|event| recording.second_format(event)),
+            (Some(events), _) => {
+                recording.watch(events);
+                events.iter().for_each(|event| recording.second_format(event));
+                recording.drop_echoes();
+            }
             (None, Some(events)) => recording.first_format(events),
             (None, None) => return Err("it has neither `events` nor `timeline`: it is no recorded timeline".to_owned()),
         }
+        let all = list("events").or_else(|| list("timeline")).into_iter().flatten();
+        recording.ends = all.map(at).fold(0.0, f64::max) - recording.origin;
         if recording.actions.is_empty() {
             return Err("it records no action: nothing can be replayed".to_owned());
         }
@@ -91,9 +106,12 @@ impl Recording {
     pub fn places_at(&self, moment: f64) -> BTreeMap<String, Census> {
         let text = |pod: &Value, key: &str| pod.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
         let mut pods: BTreeMap<String, (Option<String>, String, &str)> = BTreeMap::new();
+        let stateful = self.watched.contains_key("statefulset");
         for pod in &self.initial {
             let stage = if pod.get("ready").and_then(Value::as_bool) == Some(true) { "ready" } else { "running" };
-            pods.insert(text(pod, "name"), (Some(text(pod, "node")), text(pod, "rev"), stage));
+            let name = text(pod, "name");
+            let identity = if stateful { name.clone() } else { text(pod, "rev") };
+            pods.insert(name, (Some(text(pod, "node")), identity, stage));
         }
         for event in self.events.iter().filter(|event| event.at < moment) {
             let stage = match event.class.kind.as_str() {
@@ -107,7 +125,8 @@ impl Recording {
                 "deleting" => "deleting",
                 _ => continue,
             };
-            let pod = pods.entry(event.object.clone()).or_insert((None, event.class.revision.clone(), stage));
+            let identity = if stateful { &event.object } else { &event.class.revision };
+            let pod = pods.entry(event.object.clone()).or_insert((None, identity.clone(), stage));
             pod.0 = event.node.clone().or(pod.0.take());
             // A pod that is going does not come back.
             if pod.2 != "deleting" {
@@ -128,28 +147,63 @@ impl Recording {
         self.actions.push(Action { at: at(event), what, fields: event.clone() });
     }
 
+    fn watch(&mut self, events: &[Value]) {
+        for event in events.iter().filter(|event| WATCHED.contains(&text(event, "kind"))) {
+            let names = self.watched.entry(text(event, "kind").to_owned()).or_default();
+            names.insert(text(event, "object").to_owned());
+        }
+    }
+
     fn second_format(&mut self, event: &Value) {
         let kind = text(event, "kind");
-        let (kind, revision) = match kind {
+        let plain = |kind: String| Class { kind, revision: String::new(), owner: String::new() };
+        let class = match kind {
             "action" => return self.action(event),
-            "node" => (format!("node {}", text(event, "ready")), ""),
-            "endpoint" => (endpoint(event), ""),
-            "sched-attempt" => ("attempt".to_owned(), ""),
-            "eviction" => (format!("eviction {}", event.get("code").and_then(Value::as_u64).unwrap_or(0)), ""),
-            kind if POD_KINDS.contains(&kind) => (kind.to_owned(), text(event, "rev")),
-            kind => {
-                self.watched.entry(kind.to_owned()).or_default().insert(text(event, "object").to_owned());
-                return;
-            }
+            "node" => plain(format!("node {}", text(event, "ready"))),
+            "endpoint" => plain(endpoint(event)),
+            "eviction" => plain(format!("eviction {}", event.get("code").and_then(Value::as_u64).unwrap_or(0))),
+            "sched-attempt" => Class { owner: text(event, "object").to_owned(), ..plain("attempt".to_owned()) },
+            kind if POD_KINDS.contains(&kind) => self.class_of_pod(event),
+            _ => return,
         };
-        let owner = if text(event, "owner").is_empty() { String::new() } else { family(text(event, "owner")) };
         let node = event.get("node").and_then(Value::as_str).map(ToOwned::to_owned);
-        let class = Class { kind, revision: revision.to_owned(), owner };
         self.push(Event { at: at(event), class, object: text(event, "object").to_owned(), node });
+    }
+
+    /// Pods whose names mean something are known by them: those without an owner, those of a StatefulSet, and those of an
+    /// indexed job but for the random end.
+    fn class_of_pod(&self, event: &Value) -> Class {
+        let (kind, object, owner) = (text(event, "kind").to_owned(), text(event, "object"), text(event, "owner"));
+        let revision = if owner.is_empty() { "" } else { text(event, "rev") };
+        let stateful = self.watched.get("statefulset").is_some_and(|sets| sets.contains(owner));
+        let owner = match object.rsplit_once('-') {
+            _ if owner.is_empty() || stateful => object,
+            Some((indexed, _)) if self.indexed() => indexed,
+            _ => owner.strip_suffix(text(event, "hash")).and_then(|name| name.strip_suffix('-')).unwrap_or(owner),
+        };
+        Class { kind, revision: revision.to_owned(), owner: owner.to_owned() }
+    }
+
+    /// Whether its job gives each pod an index.
+    pub fn indexed(&self) -> bool {
+        self.settings.pointer("/spec/completionMode").and_then(Value::as_str) == Some("Indexed")
+    }
+
+    /// Pods that were bound before the recording began are told as bound again when their deletion changes them.
+    fn drop_echoes(&mut self) {
+        let unbound = |pod: &&Value| pod.get("node").and_then(Value::as_str).unwrap_or("").is_empty();
+        let initial = self.initial.iter().filter(unbound).map(|pod| text(pod, "name"));
+        let created = self.events.iter().filter(|e| e.class.kind == "created").map(|e| e.object.as_str());
+        let new: BTreeSet<String> = initial.chain(created).map(ToOwned::to_owned).collect();
+        self.events.retain(|event| event.class.kind != "bound" || new.contains(&event.object));
     }
 
     /// A node's event counts when its readiness changed; one for each change of a taint is not.
     fn push(&mut self, event: Event) {
+        // That it is not ready is what the kubelet of a new node says itself.
+        if event.class.kind == "node False" {
+            return;
+        }
         if event.class.kind.starts_with("node ") {
             let last = self.events.iter().rev().find(|e| e.class.kind.starts_with("node ") && e.object == event.object);
             if last.map_or(event.class.kind == "node True", |last| last.class.kind == event.class.kind) {
@@ -220,14 +274,6 @@ fn endpoint(event: &Value) -> String {
             let set: Vec<&str> = conditions.iter().filter(|(key, _)| flag(key)).map(|(_, word)| *word).collect();
             format!("endpoint {change} {}", if set.is_empty() { "not ready".to_owned() } else { set.join("+") })
         }
-    }
-}
-
-/// The name of the Deployment, StatefulSet, … that an owner such as `web-7bf5ccb9bc` belongs to.
-fn family(owner: &str) -> String {
-    match owner.rsplit_once('-') {
-        Some((family, hash)) if hash.len() >= 8 && hash.chars().any(|c| c.is_ascii_digit()) => family.to_owned(),
-        _ => owner.to_owned(),
     }
 }
 

@@ -1,55 +1,91 @@
-//! A story told to the engine, and what happened told as events.
+//! A story told to the engine.
 //!
-//! Start at [`replay`].
+//! Placement among equal nodes is luck, in the original as here: where a recording's hosts stop or are drained, several
+//! lucks are tried, and the one is taken with which those hosts hold what the recorded ones held. Start at [`replay`];
+//! what comes of it is put into words in `tell`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shakedown_engine::{Engine, PodPhase};
-use shakedown_engine::fact::{Deletion, FactId, FactKind, FactLog};
-use shakedown_engine::ids::{NodeId, PodId, RevisionId, WorkloadId};
+use shakedown_engine::fact::{FactId, FactLog};
+use shakedown_engine::ids::{NodeId, PodId};
 use shakedown_engine::message::{Input, InputKind, Operation};
+use shakedown_engine::model::{Amount, Details, Taint, TaintEffect, WorkloadKind};
 use shakedown_engine::rng::Streams;
 use shakedown_engine::time::{Span, Time};
 use shakedown_engine::world::{Exchange, run};
+use shakedown_engine::{Engine, PodPhase};
 
-use crate::timeline::event::{Class, Event};
+use crate::timeline::event::Event;
 use crate::timeline::kubelets::Kubelets;
-use crate::timeline::recording::Census;
-use crate::timeline::story::{Part, Story, WARM_UP};
+use crate::timeline::make::is_called;
+use crate::timeline::recording::{Census, Recording};
+use crate::timeline::story::{Part, Story};
 use crate::timeline::words::{Step, seconds};
 
+/// Lucks that are tried at most.
+const LUCKS: u64 = 48;
+/// Between two pods that one client creates one after the other, as recorded: a request takes 12 to 40 ms.
+const BETWEEN_REQUESTS: Span = Span::from_millis(20);
+
 /// What happens.
-pub fn replay(story: &Story) -> Vec<Event> {
-    let mut teller = Teller::new(story);
-    let start = Time::from_secs(WARM_UP);
-    for (at, step) in &story.steps {
-        teller.until(start + seconds(*at));
-        teller.act(step);
+pub fn replay(story: &Story, recording: &Recording) -> Vec<Event> {
+    let mut best: Option<(i64, Vec<Event>)> = None;
+    let lucks = if story.places.is_empty() { 1 } else { LUCKS };
+    for luck in 1..=lucks {
+        let mut teller = Teller::new(story, luck);
+        teller.tell();
+        let events = teller.events();
+        let far = teller.far + bound_elsewhere(&teller.hosts, (&recording.events, &events));
+        if best.as_ref().is_none_or(|(least, _)| far < *least) {
+            best = Some((far, events));
+        }
+        if far == 0 {
+            break;
+        }
     }
-    teller.until(start + seconds(story.end));
-    teller.events()
+    best.expect("there is at least one luck").1
 }
 
-struct Teller<'a> {
-    story: &'a Story,
-    engine: Engine,
+/// How many pods more or fewer were bound to hosts that stop, in all.
+fn bound_elsewhere(hosts: &BTreeMap<String, NodeId>, (real, ours): (&[Event], &[Event])) -> i64 {
+    let count = |events: &[Event], host: &str| -> BTreeMap<String, i64> {
+        let mut counts = BTreeMap::new();
+        for event in events.iter().filter(|e| e.class.kind == "bound" && e.node.as_deref() == Some(host)) {
+            *counts.entry(event.class.revision.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let far = |(name, node): (&String, &NodeId)| {
+        let (real, ours) = (count(real, name), count(ours, &format!("#{}", node.0)));
+        let keys: BTreeSet<&String> = real.keys().chain(ours.keys()).collect();
+        keys.into_iter().map(|key| (real.get(key).unwrap_or(&0) - ours.get(key).unwrap_or(&0)).abs()).sum::<i64>()
+    };
+    hosts.iter().map(far).sum()
+}
+
+pub(super) struct Teller<'a> {
+    pub(super) story: &'a Story,
+    pub(super) engine: Engine,
     world: Kubelets,
-    facts: FactLog,
+    pub(super) facts: FactLog,
     exchange: Exchange,
+    /// Our nodes for those that the recording names.
+    pub(super) hosts: BTreeMap<String, NodeId>,
+    /// Our pods for those that the recording names.
+    pub(super) pods: BTreeMap<String, PodId>,
+    /// How workloads are declared now.
+    details: BTreeMap<String, Details>,
+    last_taint: Option<String>,
+    /// Pods more or fewer than recorded on hosts that something was done to.
+    far: i64,
 }
 
 impl<'a> Teller<'a> {
-    fn new(story: &'a Story) -> Self {
+    fn new(story: &'a Story, luck: u64) -> Self {
         let catalog = Arc::new(story.catalog.clone());
         let mut world = Kubelets::new(story.pace);
         world.never_ready.extend(&story.never_ready);
-        for (name, at) in &story.renewals {
-            let phase = (WARM_UP as f64 + at).max(0.0);
-            if let Some(&node) = story.nodes.get(name) {
-                world.phases.insert(node, Time::ZERO + seconds(phase));
-            }
-        }
         for (node, spec) in catalog.nodes.iter() {
             if spec.at_start {
                 world.boot(Time::ZERO, node);
@@ -57,12 +93,85 @@ impl<'a> Teller<'a> {
                 world.down.insert(node);
             }
         }
-        let engine = Engine::new(catalog, story.profile.clone(), Streams::new(1));
-        Self { story, engine, world, facts: FactLog::new(), exchange: Exchange::default() }
+        let details = story.parts.iter();
+        let details = details.map(|(name, part)| (name.clone(), catalog.workloads[part.workload].details.clone())).collect();
+        let mut engine = Engine::new(catalog, story.profile.clone(), Streams::new(luck));
+        if story.kinds.iter().any(|kind| kind == "attempt") {
+            engine.keep_attempts();
+        }
+        let mut teller = Self {
+            story,
+            engine,
+            world,
+            facts: FactLog::new(),
+            exchange: Exchange::default(),
+            hosts: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            details,
+            last_taint: None,
+            far: 0,
+        };
+        teller.set_leases();
+        teller
+    }
+
+    /// Leases are renewed when the recording says so. Of a host that is only found out later any may be it.
+    fn set_leases(&mut self) {
+        let every = match self.story.renewals.len() {
+            1 => self.story.renewals.values().next(),
+            _ => None,
+        };
+        for (name, &node) in &self.story.nodes {
+            if let Some(at) = every.or_else(|| self.story.renewals.get(name)) {
+                let phase = (self.story.warm_up.as_secs_f64() + at).max(0.0);
+                self.world.phases.insert(node, Time::ZERO + seconds(phase));
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        let story = self.story;
+        self.place_by_hand();
+        let start = self.trigger();
+        if !story.unready.is_empty() {
+            self.until(start - Span::from_secs(5));
+            self.make_unready();
+        }
+        self.until(start - Span::from_millis(30));
+        for name in story.order.iter().filter(|name| story.parts[*name].gated) {
+            let workload = story.parts[name].workload;
+            self.command(Operation::Ungate { workload });
+        }
+        for (at, step) in &story.steps {
+            let at = start + seconds(*at);
+            if at > self.engine.now() {
+                self.until(at);
+            }
+            self.act(step);
+        }
+        self.until(start + seconds(story.end));
+    }
+
+    pub(super) fn trigger(&self) -> Time {
+        Time::ZERO + self.story.warm_up
     }
 
     fn until(&mut self, end: Time) {
-        run(&mut self.engine, &mut self.world, &mut self.facts, end, &mut self.exchange);
+        if self.story.odd_slots.is_empty() {
+            return run(&mut self.engine, &mut self.world, &mut self.facts, end, &mut self.exchange);
+        }
+        // A pod's slot is known once it exists.
+        let mut next = self.engine.now();
+        while next < end {
+            next = (next + Span::from_millis(50)).min(end);
+            run(&mut self.engine, &mut self.world, &mut self.facts, next, &mut self.exchange);
+            let view = self.engine.view();
+            for pod in view.pods() {
+                if let Some(odd) = self.story.odd_slots.get(&view.slot(pod.id)) {
+                    self.world.odd_pods.insert(pod.id, *odd);
+                }
+            }
+        }
     }
 
     fn command(&mut self, operation: Operation) {
@@ -71,22 +180,26 @@ impl<'a> Teller<'a> {
 
     /// The workload that is meant, or the only one.
     fn part(&self, name: &str) -> &'a Part {
-        let parts = &self.story.parts;
-        parts.get(name).or_else(|| parts.values().next()).expect("a story has a workload")
+        let story = self.story;
+        let changes = |part: &&Part| part.kind != WorkloadKind::Pod && !part.hidden;
+        let parts = &story.parts;
+        parts.get(name).or_else(|| parts.values().find(changes)).or_else(|| parts.values().next()).expect("a story has a workload")
     }
 
     fn act(&mut self, step: &Step) {
         let part = self.part("");
         let workload = part.workload;
         match step {
-            Step::Create | Step::CreateSet => {
-                for part in self.story.parts.values() {
-                    self.command(Operation::Apply { workload: part.workload });
-                }
+            Step::Create => self.create_all(),
+            Step::CreatePod(name) => {
+                let workload = self.part(name).workload;
+                self.command(Operation::Apply { workload });
             }
-            Step::Update { revision, .. } => {
+            Step::Update { revision, partition, bounds } => {
+                self.redeclare(*partition, *bounds);
                 self.command(Operation::Deploy { workload, template: part.templates[revision - 1] });
             }
+            Step::Partition(partition) => self.redeclare(Some(*partition), None),
             Step::Undo => self.command(Operation::Undo { workload }),
             Step::Pause => self.command(Operation::Pause { workload }),
             Step::Resume => self.command(Operation::Resume { workload }),
@@ -99,28 +212,174 @@ impl<'a> Teller<'a> {
                     self.world.stop(self.engine.now(), node, FactId::NONE);
                 }
             }
-            Step::GoOn(_) => {
-                for node in self.world.down.clone() {
-                    self.world.go_on(self.engine.now(), node);
+            Step::GoOn(names) => self.go_on(names),
+            Step::Join { node, .. } => {
+                let joins = self.story.nodes.iter().find(|(name, _)| is_called(name, node));
+                joins.iter().for_each(|(_, node)| self.world.boot(self.engine.now(), **node));
+            }
+            Step::DeletePod { pod, force } => {
+                let grace = force.then_some(Span::ZERO);
+                let pods = self.pod_like(pod).into_iter().collect();
+                self.command(Operation::DeletePods { pods, grace });
+            }
+            Step::Readiness { pod, ready } => self.set_ready(pod, *ready),
+            Step::Drain(name) => {
+                let nodes = self.nodes_like(std::slice::from_ref(name));
+                self.command(Operation::Drain { nodes });
+            }
+            Step::Taint(key) => self.taint(key.as_ref()),
+            Step::Untaint => {
+                if let Some((nodes, taint)) = self.tainted() {
+                    self.command(Operation::Untaint { nodes, taint, every_effect: true });
                 }
             }
-            Step::Partition(_)
-            | Step::Join { .. }
-            | Step::NodeReady(_)
-            | Step::DeletePod { .. }
-            | Step::Readiness { .. }
-            | Step::Drain(_)
-            | Step::Taint(_)
-            | Step::Untaint
-            | Step::DefaultPriority(_)
-            | Step::Note => {}
+            Step::DefaultPriority(_) => {
+                let twins = self.story.parts.values().flat_map(|part| part.twins.iter().copied()).collect();
+                self.command(Operation::DefaultPriority { twins });
+            }
+            // When a node says that it is ready is part of how it joins.
+            Step::NodeReady(_) | Step::Note => {}
         }
     }
 
-    /// Our nodes for the recorded ones: one that holds as many pods as the recorded one did at the trigger, if there is one.
-    fn nodes_like(&self, names: &[String]) -> Vec<NodeId> {
+    /// One client creates all that is not there, one after the other.
+    fn create_all(&mut self) {
+        let story = self.story;
+        let missing = |name: &&String| !story.catalog.workloads[story.parts[*name].workload].at_start;
+        for name in story.order.iter().filter(missing) {
+            self.command(Operation::Apply { workload: story.parts[name].workload });
+            self.until(self.engine.now() + BETWEEN_REQUESTS);
+        }
+    }
+
+    fn redeclare(&mut self, partition: Option<u32>, bounds: Option<(Amount, Amount)>) {
+        let story = self.story;
+        let name = story.order.iter().find(|name| story.parts[*name].workload == self.part("").workload);
+        let name = name.expect("every part is in the order");
+        let details = self.details.get_mut(name).expect("each has its details");
+        match (&mut *details, partition, bounds) {
+            (Details::Stateful(spec), Some(partition), _) => spec.partition = partition,
+            (Details::Daemon(spec), _, Some((unavailable, surge))) => {
+                (spec.max_unavailable, spec.max_surge) = (unavailable, surge);
+            }
+            _ => return,
+        }
+        let details = Box::new(details.clone());
+        self.command(Operation::Redeclare { workload: story.parts[name].workload, details });
+    }
+
+    fn go_on(&mut self, names: &[String]) {
+        let called = |name: &String| names.is_empty() || names.iter().any(|meant| is_called(name, meant));
+        let back: Vec<NodeId> = self.hosts.iter().filter(|(name, _)| called(name)).map(|(_, node)| *node).collect();
+        for node in back {
+            self.world.go_on(self.engine.now(), node);
+        }
+    }
+
+    fn set_ready(&mut self, name: &str, ok: bool) {
+        let Some(pod) = self.pod_like(name) else { return };
+        if let Some(node) = self.engine.view().pod(pod).and_then(|pod| pod.node) {
+            self.world.set_ready(self.engine.now(), (node, pod), ok);
+        }
+    }
+
+    /// The hosts that people taint are those that hold the pods at the trigger: all there are.
+    fn tainted(&self) -> Option<(Vec<NodeId>, Taint)> {
+        let key = self.story.catalog.names.find(self.last_taint.as_deref()?)?;
+        let taint = Taint { key, value: self.story.catalog.known.empty, effect: TaintEffect::NoExecute };
+        Some((self.story.nodes.values().copied().collect(), taint))
+    }
+
+    fn taint(&mut self, key: Option<&String>) {
+        self.last_taint = key.cloned().or(self.last_taint.take());
+        if let Some((nodes, taint)) = self.tainted() {
+            self.command(Operation::Taint { nodes, taint });
+        }
+    }
+
+    /// Pods come one by one: all nodes but one are closed, and one replica more is wanted.
+    fn place_by_hand(&mut self) {
+        let story = self.story;
+        let all: Vec<NodeId> = story.nodes.values().copied().collect();
+        let workload = self.part("").workload;
+        let mut ready: Vec<(Time, String)> = Vec::new();
+        for (n, hand) in story.hand.iter().enumerate() {
+            let at = self.trigger() - seconds(-hand.at);
+            self.make_ready_until(&mut ready, at);
+            self.until(at);
+            let Some(&node) = story.nodes.get(&hand.node) else { continue };
+            self.command(Operation::Cordon { nodes: all.iter().copied().filter(|other| *other != node).collect() });
+            self.command(Operation::Uncordon { nodes: vec![node] });
+            self.command(Operation::Scale { workload, replicas: n as u32 + 1 });
+            self.until(at + Span::from_millis(30));
+            let newest = self.engine.view().pods().map(|pod| pod.id).max();
+            if let Some(pod) = newest {
+                self.pods.insert(hand.name.clone(), pod);
+                self.command(Operation::DeletionCost { pods: vec![pod], cost: hand.cost });
+            }
+            if let Some(since) = hand.ready {
+                ready.push((self.trigger() - seconds(-since), hand.name.clone()));
+            }
+        }
+        self.make_ready_until(&mut ready, self.trigger());
+        if !story.hand.is_empty() {
+            self.command(Operation::Uncordon { nodes: all });
+        }
+    }
+
+    fn make_ready_until(&mut self, ready: &mut Vec<(Time, String)>, end: Time) {
+        ready.sort();
+        while ready.first().is_some_and(|(at, _)| *at <= end) {
+            let (at, name) = ready.remove(0);
+            self.until(at.max(self.engine.now()));
+            self.set_ready(&name, true);
+        }
+    }
+
+    /// Pods that are not ready at the trigger, on nodes that hold as many as the recorded ones.
+    fn make_unready(&mut self) {
+        for (node, name) in &self.story.unready {
+            let view = self.engine.view();
+            let taken: BTreeSet<PodId> = self.pods.values().copied().collect();
+            let wanted: u32 = self.story.places.get(node).map_or(0, |census| census.values().sum());
+            let far = |node: &NodeId| i64::from(view.node(*node).pods).abs_diff(i64::from(wanted));
+            let free = view.pods().filter(|pod| !taken.contains(&pod.id));
+            let chosen = free.filter_map(|pod| Some((far(&pod.node?), pod.id))).min().map(|(_, pod)| pod);
+            if let Some(pod) = chosen {
+                self.pods.insert(name.clone(), pod);
+                self.set_ready(name, false);
+            }
+        }
+    }
+
+    /// Our pod for a recorded one: the one of that name, or one that was not taken for another yet.
+    fn pod_like(&mut self, name: &str) -> Option<PodId> {
+        let view = self.engine.view();
+        let alive = |pod: &&PodId| view.pod(**pod).is_some();
+        if let Some(pod) = self.pods.get(name).filter(alive) {
+            return Some(*pod);
+        }
+        let taken: BTreeSet<PodId> = self.pods.values().copied().collect();
+        let stands_for = |pod: &shakedown_engine::PodView| {
+            let part = self.story.parts.iter().find(|(_, part)| part.workload == pod.workload);
+            part.is_some_and(|(owner, part)| match part.kind {
+                WorkloadKind::StatefulSet => name == format!("{owner}-{}", view.slot(pod.id)),
+                WorkloadKind::Pod => name == owner,
+                _ => !part.hidden && name.starts_with(owner.as_str()) && !pod.deleting && !taken.contains(&pod.id),
+            })
+        };
+        let pod = view.pods().find(stands_for)?.id;
+        self.pods.insert(name.to_owned(), pod);
+        Some(pod)
+    }
+
+    /// Our nodes for the recorded ones: one that holds as many pods as the recorded one did then, if there is one.
+    fn nodes_like(&mut self, names: &[String]) -> Vec<NodeId> {
         let named: Vec<NodeId> = names.iter().filter_map(|name| self.story.nodes.get(name).copied()).collect();
-        let [only] = names else { return named };
+        let [only] = names else {
+            self.hosts.extend(names.iter().cloned().zip(named.iter().copied()));
+            return named;
+        };
         let wanted = self.story.places.get(only).cloned().unwrap_or_default();
         let far = |node: &NodeId| {
             let ours = self.census(*node);
@@ -128,9 +387,16 @@ impl<'a> Teller<'a> {
             let of = |census: &Census, key| i64::from(census.get(key).copied().unwrap_or(0));
             keys.into_iter().map(|key| (of(&wanted, key) - of(&ours, key)).abs()).sum::<i64>()
         };
+        let used: BTreeSet<NodeId> = self.hosts.values().copied().collect();
         // Of equals the one of that name comes first, so that hosts differ only where they must.
         let candidates = named.iter().copied().chain(self.story.nodes.values().copied());
-        candidates.min_by_key(far).into_iter().collect()
+        let candidates = candidates.filter(|node| !used.contains(node) && !self.world.down.contains(node));
+        let Some((distance, node)) = candidates.map(|node| (far(&node), node)).min_by_key(|(far, _)| *far) else {
+            return Vec::new();
+        };
+        self.far += distance;
+        self.hosts.insert(only.clone(), node);
+        vec![node]
     }
 
     /// Pods of a node: how many of which revision have come how far.
@@ -138,108 +404,19 @@ impl<'a> Teller<'a> {
         let view = self.engine.view();
         let mut census = Census::new();
         for pod in view.pods().filter(|pod| pod.node == Some(node)) {
-            let part = self.story.parts.values().find(|part| part.workload == pod.workload);
-            let nth = part.and_then(|part| part.templates.iter().position(|t| *t == pod.template)).unwrap_or(0);
+            let part = self.story.parts.iter().find(|(_, part)| part.workload == pod.workload);
+            let identity = part.map_or(String::new(), |(name, part)| match part.kind {
+                WorkloadKind::StatefulSet => format!("{name}-{}", view.slot(pod.id)),
+                _ => format!("v{}", part.templates.iter().position(|t| *t == pod.template).unwrap_or(0) + 1),
+            });
             let stage = match pod.phase {
                 _ if pod.deleting => "deleting",
                 PodPhase::Ready => "ready",
                 PodPhase::Running | PodPhase::Failing => "running",
                 _ => "bound",
             };
-            *census.entry((format!("v{}", nth + 1), stage.to_owned())).or_default() += 1;
+            *census.entry((identity, stage.to_owned())).or_default() += 1;
         }
         census
     }
-
-    /// The facts since the trigger as a watch of the API would show them.
-    fn events(&self) -> Vec<Event> {
-        let start = Time::from_secs(WARM_UP);
-        let mut names = Names::default();
-        let mut events = Vec::new();
-        for fact in self.facts.facts() {
-            names.learn(&fact.kind);
-            if fact.at < start {
-                continue;
-            }
-            let at = fact.at.since(start).as_secs_f64();
-            for (kind, subject, node) in kinds(&fact.kind) {
-                if !self.story.kinds.iter().any(|known| *known == kind) {
-                    continue;
-                }
-                let (class, object) = match subject {
-                    Subject::Pod(pod) => (names.class(self, kind, pod), format!("pod-{}", pod.0)),
-                    Subject::Node(node) => {
-                        let class = Class { kind, revision: String::new(), owner: String::new() };
-                        (class, self.engine.view().catalog().node_name(node).to_owned())
-                    }
-                };
-                let node = node.map(|node: NodeId| self.engine.view().catalog().node_name(node).to_owned());
-                events.push(Event { at, class, object, node });
-            }
-        }
-        events
-    }
 }
-
-/// What an event is about.
-enum Subject {
-    Pod(PodId),
-    Node(NodeId),
-}
-
-/// The events that one fact is seen as.
-fn kinds(fact: &FactKind) -> Vec<(String, Subject, Option<NodeId>)> {
-    let pod = |kind: &str, pod: PodId| (kind.to_owned(), Subject::Pod(pod), None);
-    match *fact {
-        FactKind::PodCreated { pod: id, .. } => vec![pod("created", id)],
-        FactKind::PodBound { pod: id, node } => vec![("bound".to_owned(), Subject::Pod(id), Some(node))],
-        FactKind::ContainerStarted { pod: id, container: 0, restarts: 0 } => vec![pod("running", id)],
-        FactKind::PodReady { pod: id } => vec![pod("ready", id)],
-        FactKind::PodUnready { pod: id } => vec![pod("notready", id)],
-        FactKind::PodDeleting { pod: id, why } => match why {
-            Deletion::NodeLost | Deletion::Tainted | Deletion::Preempted | Deletion::Drained => {
-                vec![pod("disruption-target", id), pod("deleting", id)]
-            }
-            _ => vec![pod("deleting", id)],
-        },
-        FactKind::PodDeleted { pod: id } => vec![pod("gone", id)],
-        FactKind::PodSucceeded { pod: id } => vec![pod("succeeded", id)],
-        FactKind::PodFailed { pod: id } => vec![pod("failed", id)],
-        FactKind::PodNominated { pod: id, node } => vec![("nominated".to_owned(), Subject::Pod(id), Some(node))],
-        FactKind::NodeUnhealthy { node, .. } => vec![("node Unknown".to_owned(), Subject::Node(node), None)],
-        FactKind::NodeHealthy { node } => vec![("node True".to_owned(), Subject::Node(node), None)],
-        _ => Vec::new(),
-    }
-}
-
-/// Who belongs to whom, learned from the facts.
-#[derive(Default)]
-struct Names {
-    pods: BTreeMap<PodId, (WorkloadId, RevisionId)>,
-    revisions: BTreeMap<RevisionId, usize>,
-    of_workload: BTreeMap<WorkloadId, usize>,
-}
-
-impl Names {
-    fn learn(&mut self, fact: &FactKind) {
-        match *fact {
-            FactKind::PodCreated { pod, workload, revision } => _ = self.pods.insert(pod, (workload, revision)),
-            FactKind::RevisionCreated { workload, revision } => {
-                let n = self.of_workload.entry(workload).or_default();
-                *n += 1;
-                self.revisions.insert(revision, *n);
-            }
-            _ => {}
-        }
-    }
-
-    fn class(&self, teller: &Teller<'_>, kind: String, pod: PodId) -> Class {
-        let (workload, revision) = self.pods[&pod];
-        let owner = teller.engine.view().catalog().workload_name(workload).to_owned();
-        let revision = self.revisions.get(&revision).copied().unwrap_or(1);
-        Class { kind, revision: format!("v{revision}"), owner }
-    }
-}
-
-/// A little more than nothing.
-pub(super) const TICK: Span = Span::from_millis(1);

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use shakedown_engine::ids::{BudgetId, NodeId, TemplateId, WorkloadId};
-use shakedown_engine::model::Catalog;
+use serde_json::Value;
+use shakedown_engine::ids::{NodeId, TemplateId, WorkloadId};
+use shakedown_engine::model::{Catalog, WorkloadKind};
 use shakedown_engine::profile::Profile;
+use shakedown_engine::time::Span;
 
 use crate::timeline::compare::Tolerance;
 use crate::timeline::kubelets::Pace;
@@ -27,22 +29,34 @@ pub struct Story {
     pub steps: Vec<(f64, Step)>,
     /// What each workload consists of.
     pub parts: BTreeMap<String, Part>,
+    /// Names of `parts`, in the order in which they are created.
+    pub order: Vec<String>,
+    /// Workloads whose pods are alike but for their owner, and what they are called together.
+    pub alike: BTreeMap<String, String>,
     /// Nodes by name.
     pub nodes: BTreeMap<String, NodeId>,
-    /// Templates whose pods never become ready.
+    /// Templates whose pods never become ready by themselves.
     pub never_ready: Vec<TemplateId>,
-    /// Budgets.
-    pub budgets: Vec<BudgetId>,
+    /// Pods of these slots end otherwise than the others: after, with which code.
+    pub odd_slots: BTreeMap<u32, (Span, i32)>,
+    /// Pods that are placed by hand before the trigger, in their order.
+    pub hand: Vec<Hand>,
+    /// Nodes with pods that are running, but not ready, at the trigger: pod by pod.
+    pub unready: Vec<(String, String)>,
     /// Pods at the trigger, and how many of them were ready.
     pub initial: (usize, usize),
-    /// The pods of each host that stops, just before that.
+    /// The pods of each host that stops or is drained, just before that.
     pub places: BTreeMap<String, Census>,
     /// When the leases of hosts were last renewed before they stopped, in seconds after the trigger.
     pub renewals: BTreeMap<String, f64>,
     /// Kinds of events that the recording has: others of the replay are not compared.
     pub kinds: Vec<String>,
+    /// Between two tries to evict a pod.
+    pub retry: Span,
     /// How exactly times must agree.
     pub tolerance: Tolerance,
+    /// How long a replay runs before the trigger, so that what exists then has settled.
+    pub warm_up: Span,
     /// Seconds after the trigger at which the recording ends.
     pub end: f64,
 }
@@ -52,14 +66,37 @@ pub struct Story {
 pub struct Part {
     /// Its id.
     pub workload: WorkloadId,
+    /// What it is.
+    pub kind: WorkloadKind,
     /// Its templates: `v1` first.
     pub templates: Vec<TemplateId>,
     /// Its classless templates with the priority of a class that comes later.
     pub twins: Vec<(TemplateId, TemplateId)>,
+    /// The recording tells nothing of its pods.
+    pub hidden: bool,
+    /// The scheduler gets its pods at the trigger.
+    pub gated: bool,
 }
 
-/// Seconds for which a replay runs before the trigger, so that what exists then has settled.
-pub const WARM_UP: u64 = 120;
+/// A pod that is placed by hand.
+#[derive(Clone, Debug)]
+pub struct Hand {
+    /// Its name in the recording.
+    pub name: String,
+    /// Seconds after the trigger, so below zero.
+    pub at: f64,
+    /// On which node.
+    pub node: String,
+    /// When it becomes ready, if it does.
+    pub ready: Option<f64>,
+    /// What its deletion costs.
+    pub cost: i32,
+    /// The seconds in which it was made and became ready, as a controller sees them.
+    pub seen: (f64, Option<f64>),
+}
+
+/// Seconds for which a replay runs before the trigger, where the recording does not say.
+const WARM_UP: u64 = 120;
 
 /// The story of a recording.
 ///
@@ -71,54 +108,153 @@ pub fn story(recording: &Recording) -> Result<Story, String> {
     for action in &recording.actions {
         steps.push((action.at, words::step(action)?));
     }
-    let mut maker = Maker::new(recording, &steps)?;
-    maker.nodes()?;
+    let mut maker = Maker::new(recording, &steps);
+    if recording.settings.get("pending").is_none() {
+        maker.nodes();
+    }
     maker.workloads()?;
     let mut kinds: Vec<String> = recording.events.iter().map(|event| event.class.kind.clone()).collect();
     kinds.sort();
     kinds.dedup();
-    let ready = |pod: &&serde_json::Value| pod.get("ready").and_then(serde_json::Value::as_bool) == Some(true);
+    let ready = |pod: &&Value| pod.get("ready").and_then(Value::as_bool) == Some(true);
     let initial = (recording.initial.len(), recording.initial.iter().filter(ready).count());
-    let mut places = BTreeMap::new();
-    for (at, step) in &steps {
-        let census = recording.places_at(*at);
-        let Step::Stop(names) = step else { continue };
-        places.extend(names.iter().map(|name| (name.clone(), census.get(name).cloned().unwrap_or_default())));
-    }
     let last = recording.events.iter().map(|event| event.at).fold(0.0, f64::max);
+    let profile = profile(recording, &steps)?;
     Ok(Story {
         tolerance: tolerance(recording, &steps),
-        profile: profile(recording)?,
+        retry: profile.control.machine.evictions.map_or(Span::from_secs(5), |api| api.retry),
+        profile,
+        odd_slots: odd_slots(recording),
+        hand: hand(recording),
+        unready: unready(recording, &maker.never_ready),
         never_ready: maker.never_ready,
         catalog: maker.catalog,
         parts: maker.parts,
+        order: maker.order,
+        alike: maker.alike,
         nodes: maker.nodes,
-        budgets: maker.budgets,
         pace,
-        steps,
         initial,
-        places,
+        places: places(recording, &steps),
         renewals: renewals(recording),
+        warm_up: warm_up(recording),
         kinds,
         end: last.max(recording.actions.last().map_or(0.0, |action| action.at)) + 2.0,
+        steps,
     })
 }
 
+/// Pods of hosts that stop or are drained, just before that.
+fn places(recording: &Recording, steps: &[(f64, Step)]) -> BTreeMap<String, Census> {
+    let mut places = BTreeMap::new();
+    for (at, step) in steps {
+        let names = match step {
+            Step::Stop(names) => names.as_slice(),
+            Step::Drain(name) => std::slice::from_ref(name),
+            _ => continue,
+        };
+        let census = recording.places_at(*at);
+        places.extend(names.iter().map(|name| (name.clone(), census.get(name).cloned().unwrap_or_default())));
+    }
+    places
+}
+
+/// Controllers see whole seconds, and their loops begin when they start: the trigger falls on the same part of a second,
+/// and as long after the start of the scheduler, as it did.
+fn warm_up(recording: &Recording) -> Span {
+    if let Some(started) = recording.number("scheduler_started_t") {
+        return words::seconds((-started).max(5.0));
+    }
+    let fraction = recording.text("trigger_wallclock_utc").and_then(second_of_day).map_or(0.0, f64::fract);
+    let oldest = hand(recording).first().map_or(0.0, |first| -first.at);
+    Span::from_secs(WARM_UP.max(oldest as u64 + 60)) + words::seconds(fraction)
+}
+
+/// Pods of an index that end otherwise, as in `index 2 fails after 1 s`.
+fn odd_slots(recording: &Recording) -> BTreeMap<u32, (Span, i32)> {
+    let words = recording.text("kubelet").unwrap_or("");
+    let mut odd = BTreeMap::new();
+    for part in words.split("index ").skip(1) {
+        let (Some(index), Some(after)) = (words::number_after(part, ""), words::number_before(part, " s")) else { continue };
+        let code = i32::from(part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with("fails"));
+        odd.insert(index, (words::seconds(after), code));
+    }
+    odd
+}
+
+/// Pods that were placed one by one. Their times are whole seconds; within one they come in their order.
+fn hand(recording: &Recording) -> Vec<Hand> {
+    let zero = recording.text("trigger_wallclock_utc").and_then(second_of_day);
+    let (Some(zero), true) = (zero, recording.settings.get("pods_per_node").is_some()) else { return Vec::new() };
+    let text = |pod: &Value, key: &str| pod.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+    let mut pods: Vec<Hand> = Vec::new();
+    for pod in &recording.initial {
+        let at = |key: &str| second_of_day(&text(pod, key)).map(|second| second - zero);
+        let Some(created) = at("created") else { continue };
+        pods.push(Hand {
+            name: text(pod, "name"),
+            at: created,
+            node: text(pod, "node"),
+            ready: at("readySince").map(|ready| ready + 0.9),
+            cost: pod.get("deletionCost").and_then(Value::as_i64).unwrap_or(0) as i32,
+            seen: (created, at("readySince")),
+        });
+    }
+    pods.sort_by(|a, b| a.at.total_cmp(&b.at).then_with(|| a.name.cmp(&b.name)));
+    let mut last = (f64::NAN, 0);
+    for pod in &mut pods {
+        last = if last.0 == pod.at { (pod.at, last.1 + 1) } else { (pod.at, 0) };
+        pod.at += 0.05 + 0.05 * f64::from(last.1.min(15));
+    }
+    pods
+}
+
+/// Pods that were running at the trigger and not ready, though pods like them can be: node and name.
+fn unready(recording: &Recording, never_ready: &[TemplateId]) -> Vec<(String, String)> {
+    let text = |pod: &Value, key: &str| pod.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+    let stuck = |pod: &&Value| pod.get("ready").and_then(Value::as_bool) == Some(false) && !text(pod, "node").is_empty();
+    if !never_ready.is_empty() || recording.settings.get("pods_per_node").is_some() {
+        return Vec::new();
+    }
+    recording.initial.iter().filter(stuck).map(|pod| (text(pod, "node"), text(pod, "name"))).collect()
+}
+
 /// Kubernetes with the limits that the recording's controllers had, and kubelets without delays of their own.
-fn profile(recording: &Recording) -> Result<Profile, String> {
+fn profile(recording: &Recording, steps: &[(f64, Step)]) -> Result<Profile, String> {
     let mut profile = Profile::named("kubernetes").expect("it ships");
     let manager = recording.text("controller_manager").or_else(|| recording.text("kcm")).unwrap_or("");
-    let raised = manager.contains("500");
+    let limit = if manager.contains("500") { Some(("500", "1000")) } else { None };
+    // Without a controller manager everything is made by the client that tells the story.
+    let limit = if manager.starts_with("not running") { Some(("0", "1")) } else { limit };
     let mut set = |flag: &str, value: &str| profile.set(flag, value).map_err(|error| error.to_string());
-    if raised {
-        set("kube-controller-manager.kube-api-qps", "500")?;
-        set("kube-controller-manager.kube-api-burst", "1000")?;
+    if let Some((qps, burst)) = limit {
+        set("kube-controller-manager.kube-api-qps", qps)?;
+        set("kube-controller-manager.kube-api-burst", burst)?;
     }
     set("pleg-relist-period", "0s")?;
     set("kubelet.kube-api-qps", "0")?;
     // Everything ran on one machine: a write takes 3 to 5 ms until another component has seen it.
     set("etcd-write-latency", "2ms")?;
     set("watch-lag", "3ms")?;
+    if let (Some(retry), Some(api)) = (recording.number("retry_s"), &mut profile.control.machine.evictions) {
+        api.retry = words::seconds(retry);
+    }
+    // How many attempts a second the machine can make is its own affair.
+    let number = |key: &str| recording.summary.get(key).and_then(Value::as_f64);
+    if let (Some(attempts), Some(last)) = (number("backlog_attempts"), number("backlog_last_t")) {
+        profile.placement.decision_cost = words::seconds(last / attempts.max(1.0));
+        profile.placement.decision_cost_per_node = Span::ZERO;
+    }
+    // Now and then the controller of the slices waits a second for its own cache: luck that a replay leaves out.
+    if let Some(slices) = &mut profile.discovery.slices {
+        slices.late_echo = 0;
+    }
+    profile.detection.taint_new_nodes = recording.text("admission").is_some_and(|words| words.contains("ON"));
+    let joined = steps.iter().find(|(_, step)| matches!(step, Step::Join { ready: false, .. }));
+    let ready = steps.iter().find(|(_, step)| matches!(step, Step::NodeReady(_)));
+    if let (Some((joined, _)), Some((ready, _))) = (joined, ready) {
+        profile.detection.ready_after = words::seconds(ready - joined);
+    }
     Ok(profile)
 }
 

@@ -14,8 +14,8 @@ use crate::timeline::recording::{Action, Recording};
 pub enum Step {
     /// The workload, or all of them, are created.
     Create,
-    /// A job, StatefulSet or DaemonSet of this many replicas is created; `None`: as declared.
-    CreateSet,
+    /// A pod of its own is created.
+    CreatePod(String),
     /// A new template; its revision's number.
     Update {
         /// `2` for `v2`.
@@ -69,8 +69,8 @@ pub enum Step {
     },
     /// A host is drained.
     Drain(String),
-    /// A taint with effect `NoExecute` and this key is set on the host.
-    Taint(String),
+    /// A taint with effect `NoExecute` and this key is set on the host; `None`: the one before, again.
+    Taint(Option<String>),
     /// It is removed.
     Untaint,
     /// Pods of classless templates get this priority from now on.
@@ -94,7 +94,7 @@ pub fn pace(recording: &Recording) -> Result<Pace, String> {
         let (code, after) = exit.split_once('@')?;
         Some((seconds(after.parse().ok()?), code.parse().ok()?))
     });
-    let ready = before(" s after Running").or_else(|| before(" s later"));
+    let ready = words.split_once("Ready ").and_then(|(_, tail)| number_before(tail, " s"));
     Ok(Pace {
         running: seconds(before(" s after binding").unwrap_or(0.0)),
         ready: seconds(ready.unwrap_or(0.0)),
@@ -103,8 +103,24 @@ pub fn pace(recording: &Recording) -> Result<Pace, String> {
     })
 }
 
+/// Thousandths of a core: `2`, `"500m"`.
+pub fn cpu(value: &serde_json::Value) -> Option<i64> {
+    match value {
+        serde_json::Value::String(text) => cpu_after(text, ""),
+        other => other.as_f64().map(|cores| (cores * 1000.0) as i64),
+    }
+}
+
+/// Thousandths of a core, after a marker: `2`, `0.5`, `10m`.
+pub fn cpu_after(text: &str, marker: &str) -> Option<i64> {
+    let tail = text[text.find(marker)? + marker.len()..].trim_start();
+    let end = tail.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(tail.len());
+    let number: f64 = tail[..end].parse().ok()?;
+    Some(if tail[end..].starts_with('m') { number as i64 } else { (number * 1000.0) as i64 })
+}
+
 /// The number just before a marker.
-fn number_before(text: &str, marker: &str) -> Option<f64> {
+pub fn number_before(text: &str, marker: &str) -> Option<f64> {
     let head = &text[..text.find(marker)?];
     head.rsplit(|c: char| !(c.is_ascii_digit() || c == '.')).next()?.parse().ok()
 }
@@ -144,10 +160,15 @@ pub fn step(action: &Action) -> Result<Step, String> {
         Step::Update { revision, partition: None, bounds: None }
     } else if what.starts_with("create PriorityClass") {
         Step::DefaultPriority(number_after(what, "value").ok_or_else(|| unknown(what))? as i32)
-    } else if what.starts_with("create StatefulSet") || what.starts_with("create DaemonSet") || what.starts_with("create Job") {
-        Step::CreateSet
-    } else if what.starts_with("create ") {
-        Step::Create
+    } else if what.starts_with("rolling update") {
+        let revision = number_after(what, "to v").ok_or_else(|| unknown(what))? as usize;
+        Step::Update { revision, partition: None, bounds: None }
+    } else if let Some(kind) = what.strip_prefix("create ") {
+        let whole = ["deployment", "StatefulSet", "DaemonSet", "Job", "Deployment"];
+        match whole.iter().any(|whole| kind.starts_with(whole)) {
+            true => Step::Create,
+            false => Step::CreatePod(kind.trim_start_matches("pod ").split(' ').next().unwrap_or("").to_owned()),
+        }
     } else if what.starts_with("undo") {
         Step::Undo
     } else if what.starts_with("pause") {
@@ -168,7 +189,8 @@ pub fn step(action: &Action) -> Result<Step, String> {
     } else if what.starts_with("node") && what.contains("reports Ready=True") {
         Step::NodeReady(word(1))
     } else if what.starts_with("node") && what.contains("comes back") {
-        Step::GoOn(vec![word(1)])
+        // Without a name: whatever stopped.
+        Step::GoOn(if word(1) == "comes" { Vec::new() } else { vec![word(1)] })
     } else if what.starts_with("node") && what.contains("dies") {
         Step::Stop(vec![word(1)])
     } else if what.starts_with("add node") {
@@ -185,8 +207,8 @@ pub fn step(action: &Action) -> Result<Step, String> {
     } else if what.starts_with("cordon ") {
         Step::Drain(word(1))
     } else if what.starts_with("add taint") {
-        let taint = what.rsplit(' ').find(|word| word.contains(':')).unwrap_or("maint:NoExecute");
-        Step::Taint(taint.split([':', '=']).next().unwrap_or("maint").to_owned())
+        let taint = what.rsplit(' ').find(|word| word.contains(':'));
+        Step::Taint(taint.and_then(|taint| taint.split([':', '=']).next()).map(ToOwned::to_owned))
     } else if what.starts_with("remove taint") {
         Step::Untaint
     } else if what.ends_with("drained") || what.starts_with("drain starts") {

@@ -223,7 +223,7 @@ impl Checker<'_> {
         Some(out)
     }
 
-    fn taint(&mut self, text: &str, mark: Mark) -> Option<Taint> {
+    pub(super) fn taint(&mut self, text: &str, mark: Mark) -> Option<Taint> {
         let parsed = text.rsplit_once(':').and_then(|(pair, word)| Some((pair, effect(word)?)));
         let Some((pair, effect)) = parsed.filter(|(pair, _)| !pair.is_empty()) else {
             self.low

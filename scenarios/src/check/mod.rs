@@ -65,13 +65,14 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
 
     let mut catalog = Catalog::new();
     let mut checker =
-        Checker { low: Lowering::new(&mut catalog, problems), files, incomplete, labels_of_faults: Vec::new() };
+        Checker { low: Lowering::new(&mut catalog, problems), files, incomplete, labels_of_faults: Vec::new(), late: timeline::Late::default() };
     let (host, network) = checker.cluster(&parts, &node);
     checker.workloads(&parts);
     let duration = checker.duration(&raw, &node);
-    let timeline = checker.timeline(name, &raw.timeline, duration);
+    let mut timeline = checker.timeline(name, &raw.timeline, duration);
     let reach = checker.most_replicas(&timeline);
     checker.low.finish(&|id| reach.get(&id).copied().unwrap_or(0));
+    checker.complete(&mut timeline);
     let scheduler = checker.scheduler_config(raw.scheduler_config.as_ref(), name);
     let images = checker.images(&parts);
     checker.services(&parts);
@@ -159,6 +160,8 @@ pub(crate) struct Checker<'a> {
     incomplete: Incomplete,
     /// Labels of the timeline's entries, which expectations may name.
     labels_of_faults: Vec<String>,
+    /// What entries of the timeline need of the finished catalog.
+    late: timeline::Late,
 }
 
 impl Checker<'_> {

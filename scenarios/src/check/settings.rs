@@ -1,6 +1,6 @@
 //! How images behave: what the scenario says, defaults for the rest.
 
-use shakedown_chaos::setting::{Behaviour, Defect, Failing};
+use shakedown_chaos::setting::{Behaviour, Defect, Failing, Growth};
 use shakedown_engine::ids::{ImageId, Table};
 use shakedown_engine::model::Bytes;
 use shakedown_engine::time::Span;
@@ -49,7 +49,7 @@ impl Checker<'_> {
 
     fn init_images(&mut self, table: &mut Table<ImageId, Behaviour>) {
         let catalog = &*self.low.catalog;
-        for init in catalog.templates.rows().iter().flat_map(|template| &template.init) {
+        for init in catalog.templates.rows().iter().flat_map(|template| &template.init).filter(|init| !init.sidecar) {
             table[init.image].runs_for = Some(INIT_RUNS_FOR);
         }
         for main in catalog.templates.rows().iter().flat_map(|template| &template.containers) {
@@ -87,6 +87,12 @@ fn apply(behaviour: &mut Behaviour, raw: &ImageRaw) {
     }
     if let Some(memory) = raw.memory {
         behaviour.memory = Bytes(memory.0);
+    }
+    if let Some(leak) = raw.leak {
+        behaviour.leak = Growth(leak.0);
+    }
+    if let Some(writes) = raw.writes {
+        behaviour.writes = Growth(writes.0);
     }
     if let Some(runs_for) = raw.runs_for {
         behaviour.runs_for = Some(runs_for.0);

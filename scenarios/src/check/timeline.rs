@@ -6,6 +6,9 @@
 mod actions;
 mod control;
 mod history;
+mod operations;
+
+pub(super) use operations::Late;
 
 use std::collections::BTreeMap;
 
@@ -126,6 +129,13 @@ impl Checker<'_> {
                 | "restart"
                 | "uncordon"
                 | "remove_node"
+                | "untaint"
+                | "evict"
+                | "deletion_cost"
+                | "suspend"
+                | "update_strategy"
+                | "ungate"
+                | "default_priority"
                 | "scale"
                 | "deploy"
                 | "undo"
@@ -169,14 +179,25 @@ fn kinds(raw: &EntryRaw) -> Vec<(&'static str, Mark)> {
         ("delay", raw.delay.as_ref().map(|v| v.mark)),
         ("lose", raw.lose.as_ref().map(|v| v.mark)),
         ("kill_pods", raw.kill_pods.as_ref().map(|v| v.mark)),
+        ("leak", raw.leak.as_ref().map(|v| v.mark)),
+        ("fill", raw.fill.as_ref().map(|v| v.mark)),
         ("cordon", raw.cordon.as_ref().map(|v| v.mark)),
         ("uncordon", raw.uncordon.as_ref().map(|v| v.mark)),
         ("drain", raw.drain.as_ref().map(|v| v.mark)),
         ("remove_node", raw.remove_node.as_ref().map(|v| v.mark)),
+        ("taint", raw.taint.as_ref().map(|v| v.mark)),
+        ("untaint", raw.untaint.as_ref().map(|v| v.mark)),
+        ("out_of_service", raw.out_of_service.as_ref().map(|v| v.mark)),
+        ("evict", raw.evict.as_ref().map(|v| v.mark)),
+        ("deletion_cost", raw.deletion_cost.as_ref().map(|v| v.mark)),
         ("scale", raw.scale.as_ref().map(|v| v.mark)),
         ("deploy", raw.deploy.as_ref().map(|v| v.mark)),
         ("undo", raw.undo.as_ref().map(|v| v.mark)),
         ("pause", raw.pause.as_ref().map(|v| v.mark)),
+        ("suspend", raw.suspend.as_ref().map(|v| v.mark)),
+        ("update_strategy", raw.update_strategy.as_ref().map(|v| v.mark)),
+        ("ungate", raw.ungate.as_ref().map(|v| v.mark)),
+        ("default_priority", raw.default_priority.as_ref().map(|v| v.mark)),
         ("resume", raw.resume.as_ref().map(|v| v.mark)),
         ("apply", raw.apply.as_ref().map(|v| v.mark)),
         ("delete", raw.delete.as_ref().map(|v| v.mark)),

@@ -31,6 +31,11 @@ impl Checker<'_> {
         // What pods are made under may stand in any of the files, behind the pods, too.
         let mut read: Read = BTreeMap::new();
         for part in parts {
+            for objects in part.workloads.iter().filter_map(|entry| entry.value.objects.as_ref()) {
+                let before = self.low.problems.errors();
+                self.low.context(&objects.value.0);
+                self.incomplete.workloads |= self.low.problems.errors() > before;
+            }
             for named in part.workloads.iter().filter_map(|entry| entry.value.manifest.as_ref()) {
                 let before = self.low.problems.errors();
                 if let Some(found) = self.read_manifest(named, &part.file) {
@@ -53,8 +58,8 @@ impl Checker<'_> {
     }
 
     fn entry(&mut self, entry: &At<WorkloadRaw>, file: &str, read: &Read) {
-        let WorkloadRaw { manifest, compose: composed, deployment } = &entry.value;
-        let given = [manifest.is_some(), composed.is_some(), deployment.is_some()];
+        let WorkloadRaw { manifest, objects, compose: composed, deployment } = &entry.value;
+        let given = [manifest.is_some(), objects.is_some(), composed.is_some(), deployment.is_some()];
         let sources = given.iter().filter(|given| **given).count();
         if sources == 0 && entry.flawed {
             self.incomplete.workloads = true;
@@ -64,13 +69,18 @@ impl Checker<'_> {
             self.low
                 .problems
                 .error("E0207", entry.mark, "an entry of `workloads` has exactly one source")
-                .expected("expected one of `manifest`, `compose`, `deployment`")
+                .expected("expected one of `manifest`, `objects`, `compose`, `deployment`")
                 .help("write one entry for each");
             self.incomplete.workloads = true;
             return;
         }
         if let Some(composed) = composed {
             self.compose(composed, file);
+        }
+        if let Some(objects) = objects {
+            let before = self.low.problems.errors();
+            self.low.objects(&objects.value.0);
+            self.incomplete.workloads |= self.low.problems.errors() > before;
         }
         if let Some(manifest) = manifest {
             let before = self.low.problems.errors();

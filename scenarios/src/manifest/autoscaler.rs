@@ -37,12 +37,13 @@ impl Lowering<'_> {
             let Some(target) = self.metric(metric, (index, node)) else { return };
             metrics.push(target);
         }
+        let plain = spec.behavior.is_none();
         let behavior = spec.behavior.unwrap_or_default();
         let Some(up) = self.rules(behavior.scale_up.as_ref(), ("scaleUp", growing()), node) else { return };
         let Some(down) = self.rules(behavior.scale_down.as_ref(), ("scaleDown", shrinking()), node) else { return };
         let target = (spec.scale_target_ref.kind.as_str(), spec.scale_target_ref.name.as_str());
         let bounds = (spec.min_replicas, spec.max_replicas);
-        self.autoscale((&namespace, &name), (target, bounds), (metrics, up, down), node);
+        self.autoscale((&namespace, &name), (target, bounds), (metrics, (plain, up, down)), node);
     }
 
     /// `autoscaling/v1` has one target only, and `v2beta1` its targets beside the names of metrics.
@@ -81,14 +82,14 @@ impl Lowering<'_> {
         let Some(max) = number("maxReplicas") else { return self.required(node, "spec.maxReplicas", "") };
         let target = (text("kind"), text("name"));
         let bounds = (number("minReplicas"), max);
-        self.autoscale((&namespace, &name), (target, bounds), (metrics, growing(), shrinking()), node);
+        self.autoscale((&namespace, &name), (target, bounds), (metrics, (true, growing(), shrinking())), node);
     }
 
     fn autoscale(
         &mut self,
         (namespace, name): (&str, &str),
         ((kind, target), (min, max)): ((&str, &str), (Option<i32>, i32)),
-        (mut metrics, up, down): (Vec<MetricTarget>, ScalingRules, ScalingRules),
+        (mut metrics, (plain, up, down)): (Vec<MetricTarget>, (bool, ScalingRules, ScalingRules)),
         node: &Node,
     ) {
         let min = min.unwrap_or(1);
@@ -135,6 +136,7 @@ impl Lowering<'_> {
             min: min.unsigned_abs(),
             max: most,
             metrics,
+            plain,
             up,
             down,
         };
@@ -179,7 +181,7 @@ impl Lowering<'_> {
             self.required(
                 node,
                 &format!("{path}.{field}"),
-                &format!("must populate information for the given metric source"),
+                "must populate information for the given metric source",
             );
             return None;
         };
@@ -301,11 +303,12 @@ fn growing() -> ScalingRules {
     }
 }
 
-/// All the way down, once nothing more was needed for 5 minutes (the controller's
-/// `--horizontal-pod-autoscaler-downscale-stabilization`).
+/// All the way down, once nothing more was needed for as long as the cluster is set to: the API leaves the window open, and
+/// the controller fills in `--horizontal-pod-autoscaler-downscale-stabilization`, 5 minutes. Source:
+/// kubernetes/kubernetes:pkg/controller/podautoscaler/horizontal.go, `maybeInitScaleDownStabilizationWindow`.
 fn shrinking() -> ScalingRules {
     ScalingRules {
-        window: Span::from_secs(300),
+        window: Span::MAX,
         tolerance: None,
         policies: vec![ScalingPolicy { amount: Amount::Percent(100), period: Span::from_secs(15) }],
         largest: true,

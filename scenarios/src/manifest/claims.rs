@@ -74,7 +74,7 @@ impl Lowering<'_> {
     /// The class of claims that name none: the newest of those that are marked, here the last one.
     /// Source: kubernetes/kubernetes:pkg/volume/util/storageclass.go, `GetDefaultClass`.
     fn default_class(&self) -> Option<StorageClassId> {
-        self.catalog.storage_classes.iter().filter(|(_, class)| class.default).last().map(|(id, _)| id)
+        self.catalog.storage_classes.iter().rfind(|(_, class)| class.default).map(|(id, _)| id)
     }
 
     pub(super) fn claim(&mut self, node: &Node) {
@@ -214,7 +214,7 @@ impl Lowering<'_> {
         let labels = object.metadata.labels.iter().flatten();
         let labels = Labels::new(labels.map(|(k, v)| (names.intern(k), names.intern(v))).collect::<Vec<_>>());
         let old = object.metadata.annotations.as_ref().and_then(|all| all.get(BETA_CLASS)).cloned();
-        let class = old.or(spec.storage_class_name.clone()).filter(|name| !name.is_empty());
+        let class = old.or_else(|| spec.storage_class_name.clone()).filter(|name| !name.is_empty());
         let volume = VolumeSpec {
             name: names.intern(&name),
             capacity,

@@ -87,7 +87,7 @@ impl Lowering<'_> {
             (None, Some(_)) => None,
             (Some(n), _) => Some(self.natural(at, "spec.completions", n)?),
         };
-        if indexed && completions.is_none() || indexed && spec.completions.is_none() {
+        if indexed && (completions.is_none() || spec.completions.is_none()) {
             self.required(at, "spec.completions", "when completion mode is Indexed");
             return None;
         }

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod expect;
+mod operations;
 mod scenario;
 mod select;
 mod timeline;
@@ -13,10 +14,14 @@ mod workload;
 
 pub(crate) use cluster::{ClusterRaw, HostRaw, NetworkRaw, NodeRaw, PoolRaw};
 pub(crate) use expect::{ExpectRaw, Scalar};
+pub(crate) use operations::{
+    DefaultPriorityRaw, DeletionCostRaw, EvictRaw, PreemptionRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw, UpdateType,
+};
 pub(crate) use scenario::{FragmentRaw, ScenarioRaw};
 pub(crate) use select::{Names, NodesRaw, Pick, SelectorRaw, SideRaw, SideWord};
-pub(crate) use timeline::{ApplyRaw, ControlPlaneRaw, DeployRaw, EntryRaw, FloodRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
+pub(crate) use timeline::{ApplyRaw, ControlPlaneRaw, DeployRaw, EntryRaw, FillRaw, FloodRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
 pub(crate) use words::{Class, Death, DefectRaw, FailsRaw, LevelRaw, Part, Which};
 pub(crate) use workload::{
+    AmountRaw, PriorityRaw,
     ClientsRaw, DeploymentRaw, ImageRaw, ProbeRaw, ResolveRaw, ServiceRaw, TrafficRaw, ViaRaw, WorkloadRaw,
 };

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::select::node_shape;
+use super::{DefaultPriorityRaw, DeletionCostRaw, EvictRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw};
 use super::{Class, Death, LevelRaw, NodesRaw, Part, Pick, SideRaw, Which};
 use crate::problem::Problems;
-use crate::text::{At, Decode, Dur, Named, Node, Percent, Permille, Value, shape, wrong_type};
+use crate::text::{At, Decode, Dur, GrowthRate, Named, Node, Percent, Permille, Value, shape, wrong_type};
 
 shape! {
     /// Something that happens: when, how long, and exactly one kind of fault or operation.
@@ -36,6 +37,10 @@ shape! {
         lose: Option<At<LinkRaw>>,
         /// Pods die.
         kill_pods: Option<At<KillPodsRaw>>,
+        /// Containers of pods leak memory.
+        leak: Option<At<LeakRaw>>,
+        /// Something outside the pods takes memory or disk of hosts.
+        fill: Option<At<FillRaw>>,
         /// Nodes are closed for new pods.
         cordon: Option<At<NodesRaw>>,
         /// Nodes are opened for new pods.
@@ -44,6 +49,16 @@ shape! {
         drain: Option<At<NodesRaw>>,
         /// Node objects are deleted, as people or a cloud do for machines that are gone.
         remove_node: Option<At<NodesRaw>>,
+        /// A taint is set on nodes.
+        taint: Option<At<TaintRaw>>,
+        /// Taints are removed from nodes.
+        untaint: Option<At<UntaintRaw>>,
+        /// Nodes get the taint `node.kubernetes.io/out-of-service`: their pods go and their volumes are let go by force.
+        out_of_service: Option<At<NodesRaw>>,
+        /// The eviction of pods is asked for once.
+        evict: Option<At<EvictRaw>>,
+        /// Deleting pods gets another cost.
+        deletion_cost: Option<At<DeletionCostRaw>>,
         /// The wanted replicas change.
         scale: Option<At<ScaleRaw>>,
         /// Another image is rolled out.
@@ -52,7 +67,15 @@ shape! {
         undo: Option<At<WorkloadRef>>,
         /// The rollout is held.
         pause: Option<At<WorkloadRef>>,
-        /// The rollout goes on.
+        /// A job or cron job is suspended.
+        suspend: Option<At<WorkloadRef>>,
+        /// How a stateful set or daemon set is updated changes.
+        update_strategy: Option<At<UpdateStrategyRaw>>,
+        /// The scheduling gates of a workload's pods are removed.
+        ungate: Option<At<WorkloadRef>>,
+        /// A priority class is created that counts for all new pods without one.
+        default_priority: Option<At<DefaultPriorityRaw>>,
+        /// The rollout goes on, or the suspended job.
         resume: Option<At<WorkloadRef>>,
         /// Workloads are created.
         apply: Option<At<ApplyRaw>>,
@@ -140,6 +163,46 @@ shape! {
         how: Option<Death>,
         /// For `delete`: grace instead of the pod's own.
         grace: Option<At<Dur>>,
+    }
+}
+
+shape! {
+    /// Which pods leak memory, and how fast. They keep what they hold until their containers end.
+    LeakRaw, "`leak`", "E0201", {
+        /// How fast each container grows: `50Mi/min`.
+        rate: At<GrowthRate>,
+        /// Of this workload.
+        workload: Option<At<String>>,
+        /// Behind this service.
+        service: Option<At<String>>,
+        /// With these labels.
+        labels: Named<At<String>>,
+        /// On these nodes.
+        on: Option<At<NodesRaw>>,
+        /// So many, chosen at random.
+        count: Option<At<u32>>,
+        /// So many percent, rounded up, chosen at random.
+        percent: Option<At<Percent>>,
+        /// `one` or `all`.
+        pick: Option<At<Pick>>,
+    }
+}
+
+impl LeakRaw {
+    /// The pods alone.
+    pub(crate) fn selection(&self) -> KillPodsRaw {
+        let Self { workload, service, labels, on, count, percent, pick, .. } = self.clone();
+        KillPodsRaw { workload, service, labels, on, count, percent, pick, how: None, grace: None }
+    }
+}
+
+node_shape! {
+    /// Something outside the pods takes memory or disk of hosts: exactly one of both.
+    FillRaw, "`fill`", {
+        /// Share of the memory that pods may hold.
+        memory: Option<Permille>,
+        /// Share of the disk.
+        disk: Option<Permille>,
     }
 }
 

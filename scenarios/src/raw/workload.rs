@@ -1,21 +1,55 @@
 //! What runs, who asks for it, and how images behave.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use shakedown_engine::time::Span;
 
 use super::words::words;
 use super::{DefectRaw, FailsRaw, NodesRaw};
 use crate::problem::Problems;
-use crate::text::{At, Cores, Decode, Dur, Named, Node, Ppm, Rate, Size, Value, shape, wrong_type};
+use crate::text::{At, Cores, Decode, Dur, GrowthRate, Named, Node, Ppm, Rate, Size, Value, shape, wrong_type};
 
 shape! {
     /// A source of workloads: exactly one of these.
     WorkloadRaw, "an entry of `workloads`", "E0201", {
         /// A file of Kubernetes objects, used as it is.
         manifest: Option<At<String>>,
+        /// Kubernetes objects, written here as they would be in a file.
+        objects: Option<At<ObjectsRaw>>,
         /// A Compose file: each of its services becomes a deployment.
         compose: Option<At<String>>,
         /// A deployment in few words.
         deployment: Option<At<DeploymentRaw>>,
+    }
+}
+
+/// Kubernetes objects that stand in a scenario: read like the documents of a file of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectsRaw(pub(crate) Vec<Node>);
+
+impl Decode for ObjectsRaw {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        match &node.value {
+            Value::List(items) if !items.is_empty() => Some(Self(items.clone())),
+            _ => {
+                wrong_type(node, "a list of Kubernetes objects, each with `apiVersion`, `kind` and `metadata`", problems);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for ObjectsRaw {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Objects".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let object = json_schema!({ "type": "object", "required": ["apiVersion", "kind"] });
+        json_schema!({ "type": "array", "minItems": 1, "items": object })
     }
 }
 
@@ -108,6 +142,10 @@ shape! {
         wait_per_request: Option<Dur>,
         /// Memory in use. Default: 64Mi.
         memory: Option<Size>,
+        /// How fast that grows: `50Mi/min`. Default: not at all.
+        leak: Option<GrowthRate>,
+        /// How fast it fills the node's disk, with logs for instance. Default: not at all.
+        writes: Option<GrowthRate>,
         /// Time it takes to stop when asked politely. Default: 500ms.
         shutdown: Option<Dur>,
         /// What is wrong with it.

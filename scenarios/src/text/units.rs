@@ -182,8 +182,26 @@ units! {
     Permille(u32), "a percentage from `0%` to `100%`, with at most one decimal", "^[0-9.]+%$", |text| parse_percent(text, 3).and_then(|v| u32::try_from(v).ok()).filter(|&v| v <= 1000);
     /// Millionths, at most a whole.
     Ppm(u32), "a percentage such as `99.9%`, with at most four decimals", "^[0-9.]+%$", |text| parse_ppm(text).and_then(|v| u32::try_from(v).ok()).filter(|&v| v <= 1_000_000);
+    /// Bytes an hour.
+    GrowthRate(i64), "bytes in a time such as `50Mi/min`, `1Mi/s` or `2Gi/h`", "^[0-9.]+([kMGTPE]|[KMGTPE]i)?/(s|m|min|h)$", parse_growth;
     /// Events in 1,000 seconds.
     Rate(u64), "a rate such as `200/s`, `30/m` or `5/h`", "^[0-9.]+/(s|m|h)$", parse_rate;
+}
+
+/// Most growth of anything: what fills the largest amount in a second.
+const MAX_GROWTH: i128 = MAX_BYTES as i128 * 3600;
+
+/// Bytes in an hour.
+fn parse_growth(text: &str) -> Option<i64> {
+    let (amount, unit) = text.split_once('/')?;
+    let bytes = i128::from(parse_quantity(amount.trim(), Scale::Unit)?);
+    let in_an_hour = match unit.trim() {
+        "s" => 3600,
+        "m" | "min" => 60,
+        "h" => 1,
+        _ => return None,
+    };
+    i64::try_from(bytes.checked_mul(in_an_hour).filter(|growth| *growth <= MAX_GROWTH)?).ok()
 }
 
 fn parse_rate(text: &str) -> Option<u64> {

@@ -3,6 +3,7 @@
 mod churn;
 mod cpu;
 mod heartbeats;
+mod memory;
 mod hosts;
 mod pulls;
 mod reach;
@@ -191,7 +192,7 @@ impl Rig {
     }
 
     pub(crate) fn stop(&mut self, node: u32, pod: u32, grace: Span) {
-        self.op(node, RuntimeOp::Stop { pod: PodId(pod), container: ContainerRef::Main(0), grace });
+        self.op(node, RuntimeOp::Stop { pod: PodId(pod), container: ContainerRef::Main(0), grace, hook: grace });
     }
 
     pub(crate) fn probe(&mut self, node: u32, pod: u32) {

@@ -13,11 +13,11 @@ fn ask(rig: &mut Rig, ms: u64, pods: &[u32]) -> Vec<Usage> {
     let pods = pods.iter().map(|&pod| PodId(pod)).collect();
     rig.order(OrderKind::Measure { autoscaler: AutoscalerId(0), pods });
     rig.run_ms(ms);
-    let answers = rig.seen.iter().filter_map(|(_, kind)| match kind {
+    let mut answers = rig.seen.iter().filter_map(|(_, kind)| match kind {
         InputKind::Measured { usage, .. } => Some(usage.clone()),
         _ => None,
     });
-    answers.last().expect("the world answers at once")
+    answers.next_back().expect("the world answers at once")
 }
 
 /// Pods 0.. on nodes 0.., serving and published at 2 s, asked 100 times a second.

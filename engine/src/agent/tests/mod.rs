@@ -4,10 +4,12 @@
 //! one line each. Start at [`Node`].
 
 mod images;
+mod pressure;
 mod probes;
 mod random;
 mod reports;
 mod restart;
+mod sidecars;
 mod start;
 mod stop;
 
@@ -16,7 +18,7 @@ use std::collections::BTreeMap;
 use super::{Agent, AgentTimer, Context};
 use crate::fact::{Client, Exit, FactId, FactKind, FactLog};
 use crate::ids::{ImageId, NodeId, PodId, TemplateId};
-use crate::message::{ContainerRef, Message, Order, OrderKind, PodReport, RuntimeEvent, RuntimeOp};
+use crate::message::{ContainerRef, Footprint, Message, NodeStats, Order, OrderKind, PodReport, RuntimeEvent, RuntimeOp, Signal};
 use crate::model::{
     Bytes, Catalog, Container, PodTemplate, Probe, ProbeKind, ProbeRole, PullPolicy, Resources, RestartPolicy,
 };
@@ -53,6 +55,8 @@ struct Script {
 enum Item {
     Runtime(u32, FactId, RuntimeEvent),
     Timer(FactId, AgentTimer),
+    /// The agent looks at its node.
+    Observed(FactId),
     Ask { pod: PodId, role: ProbeRole, run: u32, last: Option<bool> },
 }
 
@@ -69,6 +73,10 @@ struct Node {
     /// Runs so far and whether the newest one is alive.
     runs: BTreeMap<(PodId, ContainerRef), (u32, bool)>,
     story: Vec<String>,
+    /// Memory and disk available, of 8 GiB and 100 GiB.
+    available: (i64, i64),
+    /// What pods hold: each gives its memory back when it has ended.
+    held: BTreeMap<PodId, (i64, i64)>,
 }
 
 fn container(image: ImageId) -> Container {
@@ -127,6 +135,8 @@ impl Node {
             sequence: 0,
             runs: BTreeMap::new(),
             story: Vec::new(),
+            available: (8 << 30, 100 << 30),
+            held: BTreeMap::new(),
         }
     }
 
@@ -204,7 +214,7 @@ impl Node {
                 self.push(self.now + self.script.pull, Item::Runtime(0, cause, event));
             }
             RuntimeOp::Start { pod, container, .. } => self.start(cause, (pod, container)),
-            RuntimeOp::Stop { pod, container, grace } => {
+            RuntimeOp::Stop { pod, container, grace, .. } => {
                 self.tell(&format!("stop {} {container:?} {grace}", pod.0));
                 let run = self.runs[&(pod, container)].0;
                 let why = if self.script.stop <= grace { Exit::Stopped } else { Exit::Killed };
@@ -217,6 +227,12 @@ impl Node {
                 self.push(first, Item::Ask { pod, role, run, last: None });
             }
             RuntimeOp::Remove { pod } => self.tell(&format!("remove {}", pod.0)),
+            RuntimeOp::RemoveImage { image } => {
+                self.tell(&format!("delete image {}", image.0));
+                self.available.1 += 20 << 30;
+            }
+            RuntimeOp::Observe => self.push(self.now, Item::Observed(cause)),
+            RuntimeOp::Watch { .. } => {}
         }
     }
 
@@ -241,6 +257,10 @@ impl Node {
             match entry.remove() {
                 Item::Timer(cause, timer) => self.act(|agent, cx| agent.timer(cx, cause, timer)),
                 Item::Runtime(run, cause, event) => self.happen(run, cause, event),
+                Item::Observed(cause) => {
+                    let stats = self.stats();
+                    self.act(|agent, cx| agent.observed(cx, cause, &stats));
+                }
                 Item::Ask { pod, role, run, last } => self.ask(pod, (role, run), last),
             }
         }
@@ -255,6 +275,9 @@ impl Node {
                 return;
             }
             newest.1 = false;
+            if let Some((memory, _)) = self.held.remove(&pod) {
+                self.available.0 += memory;
+            }
         }
         self.act(|agent, cx| agent.runtime(cx, cause, &event));
     }
@@ -273,6 +296,22 @@ impl Node {
         }
         let period = self.catalog.templates[APP].containers[0].probe(role).unwrap().period;
         self.push(self.now + period, Item::Ask { pod, role, run, last: Some(ok) });
+    }
+
+    /// What the agent would see.
+    fn stats(&self) -> NodeStats {
+        let pods = self.held.iter().map(|(&pod, &(memory, disk))| Footprint { pod, memory, disk }).collect();
+        NodeStats { available: [self.available.0, self.available.1], capacity: [8 << 30, 100 << 30], pods }
+    }
+
+    /// So much is available from now on, and the agent is told that it is little.
+    fn shortage(&mut self, signal: Signal, available: i64) -> &mut Self {
+        match signal {
+            Signal::Memory => self.available.0 = available,
+            Signal::Disk => self.available.1 = available,
+        }
+        self.act(|agent, cx| agent.runtime(cx, FactId::NONE, &RuntimeEvent::Short { signal }));
+        self
     }
 
     fn boot(&mut self) -> &mut Self {

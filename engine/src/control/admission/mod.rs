@@ -4,10 +4,12 @@
 //! webhooks, quotas. A controller whose creation is refused tries again with growing waits; tries that cannot succeed are
 //! not carried out but counted, so that a cluster with a full quota is silent. Start at [`Control::admit`].
 //!
-//! Only creations of pods are asked for. Updates of pods are not: nothing that this engine writes to a pod is an update in
+//! Creations of pods, changes of workloads (`changes`) and renewals of leases (`leases`) are asked for. Updates of pods are not: nothing that this engine writes to a pod is an update in
 //! the sense of admission rules (bindings and states are subresources).
 
 mod audit;
+mod changes;
+mod leases;
 mod quota;
 mod webhook;
 
@@ -20,6 +22,7 @@ use crate::fact::{FactId, FactKind, Refused};
 use crate::ids::{RevisionId, Table, TemplateId};
 use crate::model::Catalog;
 use crate::profile::Profile;
+pub(in crate::control) use changes::Change;
 use crate::time::{Span, Time};
 
 /// What the API server knows for admission.
@@ -29,6 +32,8 @@ pub(crate) struct Admission {
     concerned: Table<TemplateId, bool>,
     quotas: quota::Quotas,
     webhooks: webhook::Webhooks,
+    changes: changes::Changes,
+    leases: leases::Leases,
     /// Revisions whose last creation was refused.
     refusals: BTreeMap<RevisionId, Refusals>,
 }
@@ -58,6 +63,8 @@ impl Admission {
             concerned: catalog.templates.iter().map(concerns).collect(),
             quotas,
             webhooks,
+            changes: changes::Changes::default(),
+            leases: leases::Leases::default(),
             refusals: BTreeMap::new(),
         }
     }
@@ -102,7 +109,7 @@ impl Control {
     /// The webhooks have answered, or their time is over; what is left are quotas.
     pub(super) fn admitted(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write, refused: Option<Refused>) {
         let Write::CreatePod { revision, .. } = write else {
-            return;
+            return self.change_admitted(cx, cause, write, refused);
         };
         let template = self.revisions[revision].template;
         if let Some(why) = refused.or_else(|| self.over_quota(template)) {
@@ -161,7 +168,7 @@ impl Control {
         };
         while refusals.next < cx.now {
             refusals.failures += 1;
-            refusals.next = refusals.next + requeue.wait(refusals.failures);
+            refusals.next += requeue.wait(refusals.failures);
         }
         refusals.armed = true;
         cx.timers.set(refusals.next, self.revisions[revision].wanted_fact, Alarm::RetryCreation(revision));

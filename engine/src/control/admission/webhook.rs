@@ -9,7 +9,8 @@
 
 use crate::control::{Control, Cx};
 use crate::fact::{FactId, FactKind, Note, Refused, Subject};
-use crate::ids::{ServiceId, Table, TemplateId, WebhookId};
+use crate::control::admission::{changes, leases};
+use crate::ids::{ServiceId, Table, TemplateId, WebhookId, WorkloadId};
 use crate::model::{Catalog, PodTemplate, WebhookFailure, WebhookSpec};
 use crate::rng::Purpose;
 use crate::time::Span;
@@ -19,6 +20,12 @@ use crate::time::Span;
 pub(super) struct Webhooks {
     /// Those that are asked before a pod of a template is created.
     of: Table<TemplateId, Vec<WebhookId>>,
+    /// Those that are asked before a workload's own object changes, and before one that its controller keeps for it does.
+    of_workload: Table<WorkloadId, [Vec<WebhookId>; 2]>,
+    /// Those that are asked when nodes' leases are renewed.
+    pub(super) of_leases: Vec<WebhookId>,
+    /// Those that wait for their service's first endpoint.
+    unregistered: Table<WebhookId, bool>,
     /// Those whose failure was ignored at the last request, which was told.
     ignored: Table<WebhookId, bool>,
     /// Calls so far: each has its own luck.
@@ -45,10 +52,18 @@ impl Webhooks {
         };
         Self {
             of: catalog.templates.iter().map(|(_, template)| asked(template)).collect(),
+            of_workload: catalog.workloads.iter().map(|(_, spec)| changes::asked(catalog, spec, enforced)).collect(),
+            of_leases: catalog.webhooks.ids().filter(|id| enforced && leases::wants(catalog, *id)).collect(),
+            unregistered: catalog.webhooks.iter().map(|(_, spec)| spec.after_service && spec.service.is_some()).collect(),
             ignored: catalog.webhooks.iter().map(|_| false).collect(),
             calls: 0,
             enforced,
         }
+    }
+
+    /// Those that are asked when a workload's own object changes, or one that its controller keeps for it.
+    pub(super) fn of_change(&self, workload: WorkloadId, object: changes::Object) -> &[WebhookId] {
+        &self.of_workload[workload][object as usize]
     }
 
     pub(super) fn concern(&self, template: TemplateId) -> bool {
@@ -73,9 +88,14 @@ impl Control {
         cause: FactId,
         template: TemplateId,
     ) -> (Span, Option<Refused>) {
+        let asked = self.admission.webhooks.of[template].clone();
+        self.ask(cx, cause, &asked)
+    }
+
+    /// How long these webhooks take, and whether one of them refuses a request. They are asked side by side.
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_>, cause: FactId, webhooks: &[WebhookId]) -> (Span, Option<Refused>) {
         let (mut wait, mut refused) = (Span::ZERO, None);
-        for i in 0..self.admission.webhooks.of[template].len() {
-            let webhook = self.admission.webhooks.of[template][i];
+        for &webhook in webhooks.iter().filter(|id| !self.admission.webhooks.unregistered[**id]).collect::<Vec<_>>() {
             let call = self.call(webhook);
             let spec = &self.catalog.webhooks[webhook];
             wait = wait.max(match call {
@@ -119,12 +139,17 @@ impl Control {
         let Some(service) = self.catalog.webhooks[webhook].service else {
             return true;
         };
+        if self.admission.webhooks.unregistered[webhook] {
+            return true;
+        }
         let nodes = self.services[service].endpoints.iter().filter_map(|&pod| self.pods[pod].node);
         nodes.into_iter().any(|node| self.nodes[node].steady)
     }
 
     /// A service has new endpoints: webhooks that it serves may answer now.
     pub(in crate::control) fn webhooks_published(&mut self, cx: &mut Cx<'_>, service: ServiceId) {
+        self.register_webhooks(service);
+        self.review_leases(cx);
         if self.admission.waits_for_webhooks() {
             let served: Vec<WebhookId> =
                 self.catalog.webhooks.iter().filter(|(_, w)| w.service == Some(service)).map(|(id, _)| id).collect();
@@ -135,6 +160,7 @@ impl Control {
 
     /// A node is heard again: webhooks on it may answer now.
     pub(in crate::control) fn webhooks_reached(&mut self, cx: &mut Cx<'_>) {
+        self.review_leases(cx);
         if self.admission.waits_for_webhooks() {
             let may = self.catalog.webhooks.ids().filter(|&id| self.webhook_may_answer(id)).collect();
             self.retry_for_webhooks(cx, may);
@@ -142,13 +168,27 @@ impl Control {
     }
 
     fn retry_for_webhooks(&mut self, cx: &mut Cx<'_>, webhooks: Vec<WebhookId>) {
-        self.retry_creations(cx, |why| matches!(why, Refused::Webhook { webhook } if webhooks.contains(&webhook)));
+        let concerns = |why| matches!(why, Refused::Webhook { webhook } if webhooks.contains(&webhook));
+        self.retry_creations(cx, concerns);
+        self.retry_changes(cx, concerns);
+    }
+
+    /// A service has endpoints: webhooks that waited for it are registered.
+    fn register_webhooks(&mut self, service: ServiceId) {
+        if self.catalog.webhooks.is_empty() || self.services[service].endpoints.is_empty() {
+            return;
+        }
+        let served = self.catalog.webhooks.iter().filter(|(_, spec)| spec.service == Some(service));
+        for webhook in served.map(|(webhook, _)| webhook).collect::<Vec<_>>() {
+            self.admission.webhooks.unregistered[webhook] = false;
+        }
     }
 }
 
 impl super::Admission {
     fn waits_for_webhooks(&self) -> bool {
-        self.webhooks.enforced && self.refusals.values().any(|r| matches!(r.why, Refused::Webhook { .. }))
+        self.webhooks.enforced
+            && (self.changes.waiting() || self.refusals.values().any(|r| matches!(r.why, Refused::Webhook { .. })))
     }
 }
 
@@ -167,8 +207,9 @@ mod tests {
             name: shop,
             create_pods: true,
             update_pods: false,
-            workloads: false,
+            workloads: Vec::new(),
             nodes: false,
+            after_service: false,
             namespaces: Vec::new(),
             exempt: vec![system],
             objects: None,

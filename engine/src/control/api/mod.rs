@@ -58,13 +58,13 @@ impl Api {
             if full && !server.fairness {
                 effect.refused = effect.refused.max(1_000 - taken * 1_000 / wanted);
             } else if full && flood.level == level {
-                effect.wait = effect.wait + Span::from_nanos(service);
+                effect.wait += Span::from_nanos(service);
             }
         }
         // More requests run than there are cores: each takes longer in proportion.
         let crowd = (busy / u64::from(server.cores.max(1))).max(1_000);
         let own = server.service(0).as_nanos();
-        effect.wait = effect.wait + Span::from_nanos(own * (crowd - 1_000) / 1_000);
+        effect.wait += Span::from_nanos(own * (crowd - 1_000) / 1_000);
         effect
     }
 }

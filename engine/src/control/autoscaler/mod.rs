@@ -82,6 +82,7 @@ impl Control {
             _ => return self.complain(cx, autoscaler, Note::FailedGetMetrics),
         };
         let habits = Habits {
+            plain: spec.plain,
             up: &spec.up,
             down: &spec.down,
             down_window: policy.downscale_stabilization,

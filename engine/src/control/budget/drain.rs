@@ -6,7 +6,7 @@
 //!
 //! Source: kubernetes/kubectl:pkg/drain/drain.go and pkg/cmd/drain/drain.go.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::control::{Alarm, Control, Cx};
 use crate::fact::{FactId, FactKind, Note, Subject};
@@ -31,8 +31,6 @@ struct Command {
     current: Option<NodeId>,
     /// Pods of the current node that are not gone, and since when their eviction is granted.
     pods: BTreeMap<PodId, Option<Time>>,
-    /// Pods of which a refusal was told.
-    told: BTreeSet<PodId>,
     /// When the last pod that went was missed.
     missed: Time,
 }
@@ -49,7 +47,7 @@ impl Control {
     pub(in crate::control) fn drain_by_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         let nodes = nodes.iter().copied().filter(|&node| self.nodes[node].exists()).collect();
         let command =
-            Command { cause, nodes, current: None, pods: BTreeMap::new(), told: BTreeSet::new(), missed: cx.now };
+            Command { cause, nodes, current: None, pods: BTreeMap::new(), missed: cx.now };
         self.drains.commands.push(command);
         self.drain_next(cx, self.drains.commands.len() - 1);
     }
@@ -92,17 +90,14 @@ impl Control {
         }
     }
 
+    /// Whether a command goes on asking for a pod's eviction until it is granted.
+    pub(super) fn is_drained(&self, pod: PodId) -> bool {
+        self.drains.of.contains_key(&pod)
+    }
+
     /// What asked for a pod's eviction.
     pub(super) fn drain_cause(&self, pod: PodId) -> FactId {
         self.drains.of.get(&pod).map_or(FactId::NONE, |&command| self.drains.commands[command].cause)
-    }
-
-    /// Whether a pod's refusal has not been told yet since it began.
-    pub(super) fn first_refusal(&mut self, pod: PodId) -> bool {
-        let Some(&command) = self.drains.of.get(&pod) else {
-            return true;
-        };
-        self.drains.commands[command].told.insert(pod)
     }
 
     /// A pod's deletion is certain; the tool begins to look whether it is gone.
@@ -167,7 +162,8 @@ impl Control {
 
     /// An eviction is tried again, unless nobody wants it any more.
     pub(in crate::control) fn evict_again(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, attempt: u32) {
-        if self.drains.of.contains_key(&pod) {
+        // Conflicts over a budget are settled inside the API server, whether or not somebody still waits for the answer.
+        if self.drains.of.contains_key(&pod) || attempt > 0 {
             self.evict(cx, cause, pod, attempt);
         }
     }

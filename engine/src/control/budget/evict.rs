@@ -38,6 +38,17 @@ impl Control {
         self.profile.control.machine.evictions.expect("only profiles with an eviction API drain by evictions")
     }
 
+    /// Somebody asks once for the eviction of pods, and takes a refusal for an answer.
+    pub(in crate::control) fn evict_once(&mut self, cx: &mut Cx<'_>, cause: FactId, pods: &[PodId]) {
+        for &pod in pods.iter().filter(|pod| **pod < self.pods.next_id()).collect::<Vec<_>>() {
+            if self.profile.control.machine.evictions.is_some() {
+                self.evict(cx, cause, pod, 0);
+            } else {
+                self.delete_pod(cx, (Client::Operator, cause), (pod, Deletion::Drained, None));
+            }
+        }
+    }
+
     /// Somebody asks for a pod's eviction. `attempt` counts conflicts on the way to the budget.
     pub(in crate::control) fn evict(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, attempt: u32) {
         let row = &self.pods[pod];
@@ -87,10 +98,10 @@ impl Control {
     }
 
     fn refuse_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, budget: BudgetId) {
-        self.budgets.rows[budget].refused.insert(pod, cx.now);
-        if self.first_refusal(pod) {
-            cx.facts.record(cx.now, cause, FactKind::EvictionRefused { pod, budget });
+        if self.is_drained(pod) {
+            self.budgets.rows[budget].refused.insert(pod, cx.now);
         }
+        cx.facts.record(cx.now, cause, FactKind::EvictionRefused { pod, budget });
     }
 
     /// The store takes a disruption from a budget, unless the budget has changed since it was read.

@@ -70,7 +70,7 @@ impl Control {
         if fate == Some(Leaving::Booked) {
             return;
         }
-        let disrupted = matches!(fate, Some(Leaving::Later { disrupted: true }));
+        let disrupted = ending.evicted || matches!(fate, Some(Leaving::Later { disrupted: true }));
         let names = &self.catalog.templates[template].containers;
         let exit = names.get(usize::from(ending.container)).map(|container| (container.name, ending.code));
         let verdict = judge(&self.job_spec(job.workload).failure_rules, &Failure { exit, disrupted });

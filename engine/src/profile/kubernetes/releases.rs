@@ -3,7 +3,8 @@
 //! Only what the simulation shows is listed; a release between two that are listed behaves like the older one in nothing
 //! that is not listed here. Start at [`CHANGES`].
 
-use super::super::{Balanced, Eviction, Grace, Profile, RateLimit, Removal, Rollout, Sampling, Score};
+use super::super::pressure::Signals;
+use super::super::{Balanced, Eviction, Grace, Profile, RateLimit, Removal, Rollout, Sampling, Score, Wake};
 use crate::fact::Client;
 use crate::model::Amount;
 use crate::time::Span;
@@ -17,12 +18,16 @@ pub(in crate::profile) const RELEASES: &[(&str, &str)] = &[
     ("1.2", "kubernetes@1.2"),
 ];
 
+/// How to take the changes of a release back.
+type TakeBack = fn(&mut Profile);
+
 /// For each minor release that changed something, how to take its changes back.
-const CHANGES: &[(u32, fn(&mut Profile))] = &[
+const CHANGES: &[(u32, TakeBack)] = &[
     (36, before_36),
     (35, before_35),
     (33, before_33),
     (32, before_32),
+    (29, before_29),
     (27, before_27),
     (24, before_24),
     (23, before_23),
@@ -65,6 +70,17 @@ fn before_33(profile: &mut Profile) {
 /// Source: kubernetes/kubernetes:pkg/controller/nodelifecycle/config/v1alpha1/defaults.go of 1.31.
 fn before_32(profile: &mut Profile) {
     profile.detection.grace = Grace::Fixed(Span::from_secs(40));
+    // Any event of a kind that a plugin had registered for woke the pods that it had refused.
+    // Source: kubernetes/enhancements, KEP-4247 (`SchedulerQueueingHints`, on since 1.32).
+    profile.queue.wake = Wake::Kinds;
+}
+
+/// A hard eviction left no time to stop.
+/// Source: kubernetes/kubernetes:pkg/kubelet/eviction/eviction_manager.go (`immediateEvictionGracePeriodSeconds` since).
+fn before_29(profile: &mut Profile) {
+    if let Some(policy) = &mut profile.agent.pressure {
+        policy.hard_grace = Span::ZERO;
+    }
 }
 
 /// A kubelet made 5 requests a second.
@@ -92,6 +108,9 @@ fn before_23(profile: &mut Profile) {
 /// Surplus replicas went strictly youngest first. Source: kubernetes/enhancements, KEP-2185 (`LogarithmicScaleDown`).
 fn before_22(profile: &mut Profile) {
     profile.replication.removal = Removal::RankedExactly;
+    // Every event woke every pod: plugins did not say yet which ones matter to them.
+    // Source: kubernetes/kubernetes:pkg/scheduler/internal/queue/scheduling_queue.go of 1.20, `MoveAllToActiveOrBackoffQueue`.
+    profile.queue.wake = Wake::Any;
 }
 
 /// Kubernetes 1.2 (March 2016), the release of the founding articles: no eviction by taints, no zones, no sampling.
@@ -112,9 +131,24 @@ fn founding_days(profile: &mut Profile) {
     profile.placement.scores = vec![
         (Score::LeastAllocated, 1),
         (Score::BalancedAllocation, 1),
-        (Score::PodTopologySpread, 1),
+        (Score::SelectorSpread, 1),
         (Score::NodeAffinity, 1),
     ];
+    // Nobody made room for anybody: preemption is on by default since 1.11.
+    // Source: kubernetes/kubernetes:pkg/features/kube_features.go of 1.11, `PodPriority`.
+    profile.placement.args.preemption = None;
+    // There were no events for pods that found no node, only a back-off.
+    // Source: kubernetes/kubernetes:plugin/pkg/scheduler/factory/factory.go of 1.2, `makeDefaultErrorFunc`.
+    profile.queue.wake = Wake::Nothing;
+    // Kubelet evicts pods since 1.3, and before only closed a node whose disk was full.
+    if let Some(policy) = &mut profile.agent.pressure {
+        policy.hard = Signals::default();
+    }
+    // One object listed all endpoints of a service. Source: kubernetes/enhancements, KEP-752 (slices).
+    profile.discovery.slices = None;
+    // Scores were whole numbers from 0 to 10, so ties were common.
+    // Source: kubernetes/kubernetes:plugin/pkg/scheduler/algorithm/priorities/priorities.go of 1.2.
+    profile.placement.max_score = 10;
     profile.placement.sampling = Sampling { percent: 100, min_percent: 5, min_nodes: 100 };
     // 51 pods a second at 1,000 nodes, after the improvements that went into 1.2.
     // Source: coreos.com/blog/improving-kubernetes-scheduler-performance.html.

@@ -370,6 +370,7 @@ impl Naive {
                 let same = |pod: &&Placed| request.workload.is_some() && pod.request.workload == request.workload;
                 -(self.on(node).filter(|pod| !pod.terminating).filter(same).count() as i64)
             }),
+            Score::SelectorSpread => each(&|_| 0),
             Score::FewestPods => each(&|node| -(self.on(node).filter(|pod| !pod.terminating).count() as i64)),
         }
     }
@@ -463,7 +464,8 @@ impl Naive {
             .filter(|selector| selector.matches(&template.labels, &self.catalog.names))
             .flat_map(|selector| selector.all)
             .collect();
-        if let Some(owner) = workload.map(|w| &self.catalog.workloads[w]).filter(|w| w.kind != WorkloadKind::Pod) {
+        let spread = [WorkloadKind::Deployment, WorkloadKind::ReplicaSet, WorkloadKind::StatefulSet];
+        if let Some(owner) = workload.map(|w| &self.catalog.workloads[w]).filter(|w| spread.contains(&w.kind)) {
             all.extend(owner.selector.all.clone());
         }
         if all.is_empty() {

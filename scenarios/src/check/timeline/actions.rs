@@ -1,6 +1,7 @@
 //! One entry into its action: names become ids, new images become templates.
 
 use shakedown_chaos::fault::{Action, CpuClass, CpuLoad, Link, PodDeath};
+use shakedown_chaos::setting::Growth;
 use shakedown_chaos::select::{Mode, NodeSelection, PodSelection, Side};
 use shakedown_engine::ids::{TemplateId, WorkloadId};
 use shakedown_engine::model::WorkloadKind;
@@ -13,7 +14,7 @@ use crate::check::Checker;
 use crate::manifest::{DEFAULT_IMAGE_SIZE, image_name, pull_policy};
 use crate::problem::Mark;
 use crate::raw::{
-    ApplyRaw, Class, Death, DeployRaw, EntryRaw, KillPodsRaw, LinkRaw, NodesRaw, SaturateRaw, WorkloadRef,
+    ApplyRaw, Class, Death, DeployRaw, EntryRaw, FillRaw, KillPodsRaw, LinkRaw, NodesRaw, SaturateRaw, WorkloadRef,
 };
 use crate::text::At;
 
@@ -26,8 +27,14 @@ impl Checker<'_> {
         if let Some(apply) = &raw.apply {
             return self.apply(apply, file);
         }
+        if let Some(class) = &raw.default_priority {
+            return self.default_priority(&class.value).into_iter().collect();
+        }
+        if let Some(nodes) = &raw.out_of_service {
+            return self.out_of_service(&nodes.value, nodes.mark).into_iter().collect();
+        }
         let action = self.on_nodes(raw).or_else(|| self.on_network(raw)).or_else(|| self.on_control(raw));
-        let action = action.or_else(|| self.on_workload(raw, history));
+        let action = action.or_else(|| self.by_hand(raw, history)).or_else(|| self.on_workload(raw, history));
         let Some(action) = action else { return Vec::new() };
         let label = self.describe(&action);
         vec![Labelled { action, label }]
@@ -51,7 +58,29 @@ impl Checker<'_> {
         if let Some(saturate) = &raw.saturate {
             return self.saturate(&saturate.value, saturate.mark);
         }
+        if let Some(leak) = &raw.leak {
+            let rate = Growth(leak.value.rate.value.0);
+            return self.pods_of(&leak.value.selection(), leak.mark).map(|pods| Action::Leak { pods, rate });
+        }
+        if let Some(fill) = &raw.fill {
+            return self.fill(&fill.value, fill.mark);
+        }
         raw.kill_pods.as_ref().and_then(|kill| self.kill_pods(&kill.value, kill.mark))
+    }
+
+    fn fill(&mut self, raw: &FillRaw, mark: Mark) -> Option<Action> {
+        let nodes = self.selector(&raw.selector(), mark)?;
+        match (raw.memory, raw.disk) {
+            (Some(share), None) => Some(Action::FillMemory { nodes, permille: share.0 }),
+            (None, Some(share)) => Some(Action::FillDisk { nodes, permille: share.0 }),
+            _ => {
+                self.low
+                    .problems
+                    .error("E0202", mark, "`fill` says not what is filled, or says it twice")
+                    .expected("expected one of `memory` and `disk`, such as `disk: 90%`");
+                None
+            }
+        }
     }
 
     fn saturate(&mut self, raw: &SaturateRaw, mark: Mark) -> Option<Action> {
@@ -157,12 +186,16 @@ impl Checker<'_> {
         if let Some(deploy) = &raw.deploy {
             return self.deploy(&deploy.value, deploy.mark, history);
         }
-        let simple: [Kind<'_, WorkloadRef, WorkloadId>; 3] =
-            [(&raw.undo, Action::Undo), (&raw.pause, Action::Pause), (&raw.resume, Action::Resume)];
-        for (name, action) in simple {
+        let simple: [(Operation, Kind<'_, WorkloadRef, WorkloadId>); 5] = [
+            (Operation::Rollout, (&raw.undo, Action::Undo)),
+            (Operation::Hold, (&raw.pause, Action::Pause)),
+            (Operation::Suspend, (&raw.suspend, Action::Pause)),
+            (Operation::Resume, (&raw.resume, Action::Resume)),
+            (Operation::Ungate, (&raw.ungate, Action::Ungate)),
+        ];
+        for (operation, (name, action)) in simple {
             if let Some(name) = name {
-                let wanted = if raw.undo.is_some() { Operation::Rollout } else { Operation::Hold };
-                return self.operable(&name.value.0, wanted).map(action);
+                return self.operable(&name.value.0, operation).map(action);
             }
         }
         let name = &raw.delete.as_ref()?.value.0;
@@ -170,9 +203,10 @@ impl Checker<'_> {
     }
 
     /// A workload that this operation is possible on.
-    fn operable(&mut self, name: &At<String>, operation: Operation) -> Option<WorkloadId> {
+    pub(super) fn operable(&mut self, name: &At<String>, operation: Operation) -> Option<WorkloadId> {
         let workload = self.known_workload(name)?;
-        let kind = self.low.catalog.workloads[workload].kind;
+        let spec = &self.low.catalog.workloads[workload];
+        let kind = spec.kind;
         let possible = match operation {
             Operation::Scale => {
                 matches!(kind, WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::StatefulSet)
@@ -181,12 +215,22 @@ impl Checker<'_> {
                 matches!(kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet)
             }
             Operation::Hold => kind == WorkloadKind::Deployment,
+            Operation::Suspend => matches!(kind, WorkloadKind::Job | WorkloadKind::CronJob),
+            Operation::Resume => {
+                matches!(kind, WorkloadKind::Deployment | WorkloadKind::Job | WorkloadKind::CronJob)
+            }
+            Operation::Redeclare => matches!(kind, WorkloadKind::StatefulSet | WorkloadKind::DaemonSet),
+            Operation::Ungate => !self.low.catalog.templates[spec.template].gates.is_empty(),
         };
         if !possible {
             let (what, wanted) = match operation {
                 Operation::Scale => ("be scaled", "a deployment, stateful set or replica set"),
                 Operation::Rollout => ("roll out", "a deployment, stateful set or daemon set"),
-                Operation::Hold => ("be held", "a deployment"),
+                Operation::Hold => ("be held", "a deployment; jobs and cron jobs are held by `suspend`"),
+                Operation::Suspend => ("be suspended", "a job or cron job; deployments are held by `pause`"),
+                Operation::Resume => ("be resumed", "a deployment, job or cron job"),
+                Operation::Redeclare => ("change how it is updated", "a stateful set or daemon set"),
+                Operation::Ungate => ("lose gates", "a workload whose pods have `schedulingGates`"),
             };
             self.low
                 .problems
@@ -319,10 +363,30 @@ impl Checker<'_> {
                 let verb = if matches!(how, PodDeath::Crash) { "crash" } else { "delete" };
                 format!("{verb} {}", self.pods_in_words(pods))
             }
+            Action::Leak { pods, rate } => {
+                format!("leak {} MiB/min in {}", rate.0 / 60 / (1 << 20), self.pods_in_words(pods))
+            }
+            Action::FillMemory { nodes, permille } => {
+                format!("fill memory of {} by {}%", self.nodes_in_words(nodes), permille / 10)
+            }
+            Action::FillDisk { nodes, permille } => {
+                format!("fill disks of {} by {}%", self.nodes_in_words(nodes), permille / 10)
+            }
             Action::Cordon(nodes) => format!("cordon {}", self.nodes_in_words(nodes)),
             Action::Uncordon(nodes) => format!("uncordon {}", self.nodes_in_words(nodes)),
             Action::Drain(nodes) => format!("drain {}", self.nodes_in_words(nodes)),
             Action::RemoveNode(nodes) => format!("remove {}", self.nodes_in_words(nodes)),
+            Action::Taint { nodes, taint } => {
+                format!("taint {} with {}", self.nodes_in_words(nodes), self.taint_in_words(*taint))
+            }
+            Action::Untaint { nodes, taint, .. } => {
+                format!("untaint {} of {}", self.nodes_in_words(nodes), self.low.catalog.text(taint.key))
+            }
+            Action::Evict(pods) => format!("evict {}", self.pods_in_words(pods)),
+            Action::DeletionCost { pods, cost } => format!("deletion cost {cost} for {}", self.pods_in_words(pods)),
+            Action::Ungate(id) => format!("ungate {}", workload(id)),
+            Action::Redeclare { workload: id, .. } => format!("change how {} is updated", workload(id)),
+            Action::DefaultPriority { .. } => "create a default priority class".to_owned(),
             Action::Scale { workload: id, replicas } => format!("scale {} to {replicas}", workload(id)),
             Action::Deploy { workload: id, template } => {
                 let images = self.low.catalog.templates[*template].containers.iter();
@@ -342,7 +406,7 @@ impl Checker<'_> {
         }
     }
 
-    fn nodes_in_words(&self, nodes: &NodeSelection) -> String {
+    pub(super) fn nodes_in_words(&self, nodes: &NodeSelection) -> String {
         let catalog = &*self.low.catalog;
         let mut conditions = Vec::new();
         if !nodes.names.is_empty() {
@@ -392,11 +456,16 @@ impl Checker<'_> {
     }
 }
 
+/// What is to be done with a workload.
 #[derive(Clone, Copy)]
-enum Operation {
+pub(super) enum Operation {
     Scale,
     Rollout,
     Hold,
+    Suspend,
+    Resume,
+    Redeclare,
+    Ungate,
 }
 
 fn in_words(mode: Mode) -> String {

@@ -6,6 +6,7 @@ use shakedown_chaos::experiment::Entry;
 use shakedown_chaos::fault::Action;
 use shakedown_chaos::select::{Mode, NodeSelection};
 use shakedown_engine::ids::{NodeId, TemplateId, WorkloadId};
+use shakedown_engine::model::Details;
 use shakedown_engine::time::Time;
 
 use crate::check::Checker;
@@ -21,12 +22,19 @@ pub(super) struct History {
     created: Vec<WorkloadId>,
     /// Templates of each workload, newest last.
     templates: BTreeMap<WorkloadId, Vec<TemplateId>>,
+    /// Details that entries gave workloads.
+    details: BTreeMap<WorkloadId, Details>,
 }
 
 impl History {
     /// The newest template of a workload that entries gave it.
     pub(super) fn template(&self, workload: WorkloadId) -> Option<TemplateId> {
         self.templates.get(&workload).and_then(|all| all.last()).copied()
+    }
+
+    /// The newest details of a workload that entries gave it.
+    pub(super) fn details(&self, workload: WorkloadId) -> Option<&Details> {
+        self.details.get(&workload)
     }
 
     /// All templates that entries gave a workload.
@@ -50,6 +58,7 @@ impl Checker<'_> {
                 }
                 history.templates.entry(*workload).or_default().pop();
             }
+            Action::Redeclare { workload, details } => _ = history.details.insert(*workload, (**details).clone()),
             Action::Deploy { workload, template } => history.templates.entry(*workload).or_default().push(*template),
             _ => {}
         }
@@ -137,9 +146,13 @@ impl Checker<'_> {
             (Action::Kill(a), Action::Restore(b) | Action::Restart(b))
             | (Action::Restore(a) | Action::Restart(a), Action::Kill(b))
             | (Action::Cordon(a) | Action::Drain(a), Action::Uncordon(b))
-            | (Action::Uncordon(a), Action::Cordon(b) | Action::Drain(b))
+            | (Action::Uncordon(a), Action::Cordon(b) | Action::Drain(b)) => nodes(a, b),
+            (Action::Taint { nodes: a, taint }, Action::Untaint { nodes: b, taint: gone, every_effect })
+            | (Action::Untaint { nodes: b, taint: gone, every_effect }, Action::Taint { nodes: a, taint }) => {
+                taint.key == gone.key && (*every_effect || taint.effect == gone.effect) && nodes(a, b)
+            }
             // Whether the agent starts before or after its node is removed decides whether there is a node.
-            | (Action::RemoveNode(a), Action::Restore(b) | Action::Restart(b))
+            (Action::RemoveNode(a), Action::Restore(b) | Action::Restart(b))
             | (Action::Restore(a) | Action::Restart(a), Action::RemoveNode(b)) => nodes(a, b),
             _ => false,
         }
@@ -152,8 +165,10 @@ fn show(at: Time) -> String {
 
 fn workload_of(action: &Action) -> Option<WorkloadId> {
     match action {
-        Action::Scale { workload, .. } | Action::Deploy { workload, .. } => Some(*workload),
-        Action::Undo(id) | Action::Pause(id) | Action::Resume(id) | Action::Apply(id) | Action::Delete(id) => Some(*id),
+        Action::Scale { workload, .. } | Action::Deploy { workload, .. } | Action::Redeclare { workload, .. } => {
+            Some(*workload)
+        }
+        Action::Ungate(id) | Action::Undo(id) | Action::Pause(id) | Action::Resume(id) | Action::Apply(id) | Action::Delete(id) => Some(*id),
         _ => None,
     }
 }
