@@ -9,7 +9,7 @@ use clap::Subcommand;
 use shakedown_engine::profile::Profile;
 use shakedown_fidelity::placement::{self, Unusable};
 use shakedown_fidelity::recordings::Source;
-use shakedown_fidelity::{Agreement, kubernetes_page};
+use shakedown_fidelity::{Agreement, kubernetes_page, timelines};
 
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
@@ -19,6 +19,19 @@ use crate::failure::{Exit, Failure};
 pub(crate) enum Verb {
     /// Replay recorded scheduling decisions of a real kube-scheduler, attempt by attempt
     Kubernetes(KubernetesArgs),
+    /// Replay recorded timelines of real controllers: rollouts, dead nodes, jobs, drains, preemption and more
+    KubernetesTimeline(TimelineArgs),
+}
+
+/// Arguments of `conform kubernetes-timeline`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TimelineArgs {
+    /// A directory with recordings, a timeline a file, plain or compressed with zstd [default: the shipped ones]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// Arguments of `conform kubernetes`.
@@ -36,13 +49,33 @@ pub(crate) struct KubernetesArgs {
 }
 
 pub(crate) fn conform(verb: &Verb, console: &mut Console) -> Result<Exit, Failure> {
-    let Verb::Kubernetes(args) = verb;
+    match verb {
+        Verb::Kubernetes(args) => placements(args, console),
+        Verb::KubernetesTimeline(args) => timelines(args, console),
+    }
+}
+
+fn timelines(args: &TimelineArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let sources = match &args.directory {
+        Some(directory) => timelines::below(directory).map_err(unusable)?,
+        None => timelines::shipped(),
+    };
+    let found = timelines::conform(&sources).map_err(unusable)?;
+    match args.format {
+        Format::Text => console.print(&found.text()),
+        Format::Json => console.line(format_args!("{:#}", found.json())),
+    }
+    Ok(if found.all.is_full() { Exit::Passed } else { Exit::Failed })
+}
+
+fn placements(args: &KubernetesArgs, console: &mut Console) -> Result<Exit, Failure> {
     let source = args.file.clone().map_or_else(|| Source::Shipped(placement::recording()), Source::File);
     let profile = Profile::named("kubernetes").expect("it is built in");
     let agreement = placement::conform(&source, &profile).map_err(unusable)?;
     match &args.write_docs {
         Some(path) => {
-            let page = kubernetes_page(&[placement::part(&agreement)]);
+            let timelines = timelines::conform(&timelines::shipped()).map_err(unusable)?;
+            let page = kubernetes_page(&[placement::part(&agreement), timelines.part()]) + &timelines.rows();
             fs::write(path, page).map_err(Failure::file("write", path))?;
         }
         None => show(&agreement, args.format, console),

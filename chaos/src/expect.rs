@@ -50,6 +50,32 @@ pub enum Metric {
     MaxPerNode,
     /// Share of requests answered by a newer revision. Ratio.
     NewRevisionShare,
+    /// Pods that made room for others of higher priority. Count.
+    Preemptions,
+    /// Pods moved away by drains and other uses of the eviction API. Count.
+    DrainEvictions,
+    /// Pods ended by their node's agent for want of memory or disk. Count.
+    PressureEvictions,
+    /// Pods deleted for a taint that somebody set. Count.
+    TaintEvictions,
+    /// Evictions that a budget refused, each pod told once a drain. Count.
+    RefusedEvictions,
+    /// Times that the creation of pods or the change of a workload began to be refused, whatever the number of tries. Count.
+    RefusedCreations,
+    /// Containers killed for want of memory. Count.
+    OomKills,
+    /// Jobs that completed, each run of a cron job on its own. Count.
+    JobCompletions,
+    /// Jobs that gave up. Count.
+    JobFailures,
+    /// Creation until completion. Span per job; a job that failed, and one of its own that never ended, never completed.
+    JobDuration,
+    /// Changes of replicas by autoscalers. Count.
+    AutoscalerMoves,
+    /// Machines that the cluster autoscaler asked for. Count.
+    MachinesAdded,
+    /// Machines that it gave back. Count.
+    MachinesRemoved,
     /// Properties that were broken. Count.
     Violations,
 }
@@ -124,6 +150,19 @@ impl Metric {
         Self::Replacements,
         Self::MaxPerNode,
         Self::NewRevisionShare,
+        Self::Preemptions,
+        Self::DrainEvictions,
+        Self::PressureEvictions,
+        Self::TaintEvictions,
+        Self::RefusedEvictions,
+        Self::RefusedCreations,
+        Self::OomKills,
+        Self::JobCompletions,
+        Self::JobFailures,
+        Self::JobDuration,
+        Self::AutoscalerMoves,
+        Self::MachinesAdded,
+        Self::MachinesRemoved,
         Self::Violations,
     ];
 
@@ -145,6 +184,19 @@ impl Metric {
             Self::Replacements => "replacements",
             Self::MaxPerNode => "max_per_node",
             Self::NewRevisionShare => "new_revision_share",
+            Self::Preemptions => "preemptions",
+            Self::DrainEvictions => "drain_evictions",
+            Self::PressureEvictions => "pressure_evictions",
+            Self::TaintEvictions => "taint_evictions",
+            Self::RefusedEvictions => "refused_evictions",
+            Self::RefusedCreations => "refused_creations",
+            Self::OomKills => "oom_kills",
+            Self::JobCompletions => "job_completions",
+            Self::JobFailures => "job_failures",
+            Self::JobDuration => "job_duration",
+            Self::AutoscalerMoves => "autoscaler_moves",
+            Self::MachinesAdded => "machines_added",
+            Self::MachinesRemoved => "machines_removed",
             Self::Violations => "violations",
         }
     }
@@ -162,6 +214,7 @@ impl Metric {
             | Self::TimeToRecover
             | Self::Downtime
             | Self::RolloutDuration
+            | Self::JobDuration
             | Self::DuplicateTime => Unit::Span,
             Self::Availability | Self::RolloutAvailability | Self::NewRevisionShare => Unit::Ratio,
             Self::LostRequests
@@ -170,6 +223,18 @@ impl Metric {
             | Self::Restarts
             | Self::Replacements
             | Self::MaxPerNode
+            | Self::Preemptions
+            | Self::DrainEvictions
+            | Self::PressureEvictions
+            | Self::TaintEvictions
+            | Self::RefusedEvictions
+            | Self::RefusedCreations
+            | Self::OomKills
+            | Self::JobCompletions
+            | Self::JobFailures
+            | Self::AutoscalerMoves
+            | Self::MachinesAdded
+            | Self::MachinesRemoved
             | Self::Violations => Unit::Count,
         }
     }

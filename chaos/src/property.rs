@@ -20,7 +20,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shakedown_engine::fact::{FactId, FactKind, FactLog, Property};
+use shakedown_engine::fact::{FactId, FactKind, FactLog, Note, Property, Subject};
 use shakedown_engine::ids::{Id, NodeId, PodId, WorkloadId};
 use shakedown_engine::model::WorkloadKind;
 use shakedown_engine::time::{Span, Time};
@@ -38,6 +38,9 @@ pub const SETTLING: Span = Span::from_secs(5);
 const GRID: Span = Span::from_secs(30);
 /// How often convergence is looked at.
 const FINE_GRID: Span = Span::from_secs(1);
+
+/// What holds a pod back before any node is looked at.
+const HOLDS: [Note; 4] = [Note::SchedulingGated, Note::NoSuchScheduler, Note::ClaimNotFound, Note::WaitingForGroup];
 
 /// Watches one run.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ struct Hearsay {
     blow: Time,
     /// Pods found unschedulable: they wait with a reason, also while their back-off runs.
     judged: BTreeSet<PodId>,
+    /// Workloads whose newest creation the API server refused: what they miss is missing with a reason.
+    refused: BTreeSet<WorkloadId>,
 }
 
 impl Monitor {
@@ -168,7 +173,8 @@ impl Monitor {
 
     /// Workloads short of replicas, or with waiting pods, for which nobody has moved for too long.
     fn lost(&mut self, now: Time, scene: &dyn Scene) -> Vec<(Property, u32)> {
-        let idle: Vec<WorkloadId> = existing(scene).filter(is_neglected).map(|workload| workload.id).collect();
+        let idle = existing(scene).filter(is_neglected).map(|workload| workload.id);
+        let idle: Vec<WorkloadId> = idle.filter(|workload| !self.heard.refused.contains(workload)).collect();
         self.short.retain(|workload, _| idle.contains(workload));
         for workload in idle {
             self.short.entry(workload).or_insert(now);
@@ -203,6 +209,11 @@ impl Hearsay {
         for fact in &facts.facts()[self.read..] {
             match fact.kind {
                 FactKind::PodUnschedulable { pod, .. } => drop(self.judged.insert(pod)),
+                FactKind::Noted { subject: Subject::Pod(pod), note } if HOLDS.contains(&note) => {
+                    self.judged.insert(pod);
+                }
+                FactKind::CreationRefused { workload, .. } => drop(self.refused.insert(workload)),
+                FactKind::PodCreated { workload, .. } => drop(self.refused.remove(&workload)),
                 FactKind::PodBound { pod, .. } | FactKind::PodDeleted { pod } => drop(self.judged.remove(&pod)),
                 FactKind::HostDown { node } => drop(self.down.insert(node)),
                 FactKind::HostUp { node } => drop(self.down.remove(&node)),

@@ -9,6 +9,7 @@ mod docs;
 pub mod placement;
 pub mod recordings;
 pub mod timeline;
+pub mod timelines;
 
 pub use agreement::{Agreement, Check, Count, Disagreement};
 pub use docs::{Part, kubernetes_page};

@@ -83,6 +83,15 @@ impl Names<'_> {
                 let state = if words.is_empty() { "not ready".to_owned() } else { words.join(", ") };
                 format!("{} is {state} as an endpoint of {}", self.called(Subject::Pod(pod)), self.service(service))
             }
+            FactKind::ChangeRefused { workload, why } => {
+                format!("a change of {} is refused: {}", self.called(Subject::Workload(workload)), self.refused(why))
+            }
+            FactKind::LeasesRefused { webhook, on: true } => {
+                format!("{} does not answer: no node can renew its lease", self.called(Subject::Webhook(webhook)))
+            }
+            FactKind::LeasesRefused { webhook, on: false } => {
+                format!("{} answers again: nodes renew their leases", self.called(Subject::Webhook(webhook)))
+            }
             FactKind::LeaderLost { component } => format!("{} without a leader", stops(component)),
             FactKind::LeaderElected { component } => format!("{} a leader again", has(component)),
             FactKind::Noted { subject, note } => format!("{}: {}", self.called(subject), note_in_words(note)),
@@ -177,7 +186,7 @@ fn has(component: Component) -> &'static str {
 }
 
 /// A note in plain words, with the name of the event or condition that people know it by.
-fn note_in_words(note: Note) -> &'static str {
+pub(crate) fn note_in_words(note: Note) -> &'static str {
     match note {
         Note::ClaimNotFound => "a claim that it mounts does not exist",
         Note::WaitForFirstConsumer => "it waits for the first pod that uses it (WaitForFirstConsumer)",

@@ -47,6 +47,32 @@ const LIBRARY: &[Embedded] = embedded! {
     "beyond-capacity", "More replicas than the cluster holds: do the others suffer, and do they start when room appears?", [];
     "zone-loss", "One of three zones goes dark: what do users notice?", [SHOP];
     "online-boutique", "Google's Online Boutique loses one of three zones", [BOUTIQUE];
+    "k8s-01-dead-node", "A node dies. Why does it take six minutes until its pods run elsewhere?", [];
+    "k8s-02-mass-failure", "Sixty of 120 nodes of a zone die at once. How long does the last of them wait to be given up?", [];
+    "k8s-03-zone-mostly-dead", "Sixty percent of two zones die. Why does nobody move the pods of the small one, and those of the large one so slowly?", [];
+    "k8s-04-dead-cluster", "First a whole zone is cut off, then the whole cluster. Why are only the pods of the first moved?", [];
+    "k8s-05-two-of-three", "Two of three nodes die. Why does everything end on the third?", [];
+    "k8s-06-stuck-volume", "The node of a database dies. Why is there no replacement, and why does it not help at once to delete the pod?", [];
+    "k8s-07-two-copies", "The node of a singleton is cut off from the control plane. Who else runs it meanwhile?", [];
+    "k8s-08-heal", "A node comes back after ten minutes of isolation. What becomes of what it still runs, and what does it run later?", [];
+    "k8s-09-fresh-node", "A fresh node joins a half-full cluster just before the nightly jobs. Where do they run?", [];
+    "k8s-10-no-rebalancing", "The fast node that pods prefer joins ten minutes late. When do they move there?", [];
+    "k8s-11-busy-node", "Something eats all CPU of a node. Who notices, and are new pods sent there all the same?", [];
+    "k8s-12-starved-probes", "Real-time work takes 95 % of all CPUs. Why are healthy containers restarted, and why are there no endpoints?", [];
+    "k8s-13-crash-loop", "CPU is short for twenty minutes and then there is plenty. When is the service back?", [];
+    "k8s-14-preemption-cascade", "Four important pods come to a full cluster. How many others do they move?", [];
+    "k8s-15-budgets", "A budget asks for three of four replicas. What does it keep from happening when nodes die, and what when one is drained?", [];
+    "k8s-16-memory-pressure", "A pod leaks memory until its node runs short. What becomes of the pod, and for how long is the node closed?", [];
+    "k8s-17-eviction-storm", "Pods ask for little and take much, and there is one more of them than fits. Where does that end?", [];
+    "k8s-18-stuck-rollout", "Two rollouts get stuck, one for lack of room and one because the new version is broken. Who rolls them back?", [];
+    "k8s-19-rollout-node-failure", "A node dies in the middle of a rollout that may miss no replica. How long does the rollout stand still?", [];
+    "k8s-20-creation-rate", "Two thousand pods are deleted at once. How fast can they come back?", [];
+    "k8s-21-sleeping-pod", "A pod fits on none of three nodes. When does the scheduler look at it again?", [];
+    "k8s-22-sampling", "One of 1,000 nodes is by far the best. Which of three pods gets it?", [];
+    "k8s-23-control-plane-outage", "The controllers are down for ten minutes, and a node dies meanwhile. When is its death noticed?", [];
+    "k8s-24-terminating-traffic", "Two services are rolled out, one with a preStop sleep. Which of them loses requests?", [];
+    "k8s-25-autoscaler", "A version that fails each request is rolled out, and users try again. How many replicas does the autoscaler add, and for how long?", [];
+    "k8s-26-dead-zone-spread", "One of three zones dies. Why do its pods not fit into the two others, which have room?", [];
 };
 
 /// All scenarios inside the program.

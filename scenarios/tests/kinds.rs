@@ -288,7 +288,7 @@ fn webhooks_are_asked_for_what_their_rules_name() {
     let text = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: { name: v }\nwebhooks:\n  - name: v.example.com\n    admissionReviewVersions: [v1]\n    sideEffects: None\n    clientConfig: { service: { name: a, namespace: default } }\n    rules: [{ apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods] }]\n    namespaceSelector: { matchExpressions: [{ key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system, kube-public, kube-node-lease] }] }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { selector: { app: a }, ports: [{ port: 443 }] }\n---\n";
     let catalog = catalog(&format!("{text}{}", set("Deployment", "")));
     let hook = &catalog.webhooks.rows()[0];
-    assert!(hook.create_pods && !hook.update_pods && !hook.workloads && !hook.nodes);
+    assert!(hook.create_pods && !hook.update_pods && hook.workloads.is_empty() && !hook.nodes);
     assert_eq!((hook.timeout, hook.on_failure), (Span::from_secs(10), WebhookFailure::Fail));
     assert!(hook.service.is_some());
     assert_eq!(hook.namespaces.iter().map(|&name| catalog.text(name)).collect::<Vec<_>>(), ["default"]);

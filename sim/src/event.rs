@@ -28,6 +28,8 @@ pub(crate) struct Letter {
 pub(crate) enum Event {
     /// A message arrives.
     Deliver(Box<Letter>),
+    /// Lookups that got lost are repeated.
+    LookUpAgain,
     /// A host has booted.
     Booted { node: NodeId, stamp: Stamp },
     /// A container's current work is done.

@@ -4,9 +4,16 @@
 //! without it names always resolve. Nothing is cached on nodes: a client keeps an answer or asks each time. Start at
 //! [`Names`] and `review_names`.
 //!
+//! Each lookup costs the servers the CPU time of a request at their image, so that too many of them saturate the servers,
+//! and those that get lost come again: `assign_lookups`. Servers cache nothing of the cluster's own names, found or not
+//! (kubernetes/kubernetes:cmd/kubeadm/app/phases/addons/dns/manifests.go: `cache 30`, with `disable success` and `disable
+//! denial` for the cluster's domain), so that names which end in a search domain cost as much as those that exist.
+//!
 //! Assumptions: lookups go to endpoints as undisturbed proxies know them; a lookup that is lost is tried again once after
-//! 5 s (resolv.conf's defaults: `timeout:5 attempts:2`); answers that are kept are asked for again on the grid of their
-//! time to live, in eighths of which clients differ. A server answers as long as it runs: lookups cost it nothing.
+//! 5 s (resolv.conf's defaults: `timeout:5 attempts:2`), once for all lookups of an attempt; answers that are kept are asked
+//! for again on the grid of their time to live, in eighths of which clients differ, and cost the servers nothing.
+
+use std::sync::Arc;
 
 use shakedown_chaos::experiment::Experiment;
 use shakedown_chaos::load::Via;
@@ -20,10 +27,17 @@ use crate::cpu::proportion;
 use crate::event::Event;
 use crate::network::CERTAIN;
 use crate::proxy::{PHASES, Reader};
+use crate::traffic::LOAD_STEP;
 use crate::world::SimWorld;
 
 /// A lookup without an answer is repeated after this. Source: resolv.conf(5), `timeout`.
 const LOOKUP_TIMEOUT: Span = Span::from_secs(5);
+
+/// Load on a server that lookups of all sources make, among the loads of sources.
+pub(crate) const LOOKUPS: TrafficId = TrafficId(u32::MAX);
+
+/// Shares of lookups are rounded to this, so that imperceptible changes move nobody.
+const ANSWER_STEP: u64 = CERTAIN / 1000;
 
 /// The service that answers names, if the cluster has one and somebody needs it.
 pub(crate) fn server(catalog: &Catalog, experiment: &Experiment) -> Option<ServiceId> {
@@ -49,13 +63,31 @@ pub(crate) struct Names {
     /// Lookups are refused instead of getting lost.
     refused: bool,
     stale: bool,
+    /// Who asks or answers may have changed.
+    recount: bool,
     cause: FactId,
+    /// Servers with load.
+    loaded: Vec<PodId>,
+    /// Lookups that come again after a time-out, in parts of a billion of those that are made.
+    again: u64,
+    again_planned: bool,
 }
 
 impl Names {
     pub(crate) fn new(catalog: &Catalog, experiment: &Experiment) -> Self {
         let server = server(catalog, experiment);
-        Self { server, answers: CERTAIN, silent: None, refused: false, stale: server.is_some(), cause: FactId::NONE }
+        Self {
+            server,
+            answers: CERTAIN,
+            silent: None,
+            refused: false,
+            stale: server.is_some(),
+            recount: false,
+            cause: FactId::NONE,
+            loaded: Vec::new(),
+            again: 0,
+            again_planned: false,
+        }
     }
 }
 
@@ -76,12 +108,22 @@ impl SimWorld {
         }
     }
 
+    /// True while what the DNS answers may have changed since it was looked at.
+    pub(crate) fn names_stale(&self) -> bool {
+        self.names.stale
+    }
+
     /// Works out again what the DNS answers, and has those look again who depend on it.
     pub(crate) fn review_names(&mut self) {
         if !std::mem::take(&mut self.names.stale) {
             return;
         }
+        self.names.recount = true;
         let (answers, refused) = self.answers_now();
+        let miss = if refused { 0 } else { CERTAIN - answers };
+        if miss.abs_diff(self.names.again) > CERTAIN / 100 && !std::mem::replace(&mut self.names.again_planned, true) {
+            self.queue.push(self.now + LOOKUP_TIMEOUT, Event::LookUpAgain);
+        }
         if (answers, refused) == (self.names.answers, self.names.refused) {
             return;
         }
@@ -106,8 +148,9 @@ impl SimWorld {
         let Some(server) = self.names.server else { return (CERTAIN, false) };
         let content = self.proxies.regular((server, Reader::Proxy), 0, self.now);
         let list = if content.ready.is_empty() { &content.draining } else { &content.ready };
-        let answers = |pod: &&PodId| self.endpoint(**pod).is_some_and(|e| e.serves.is_some() && !e.mute);
-        let share = (list.iter().filter(answers).count() as u64 * CERTAIN).checked_div(list.len() as u64).unwrap_or(0);
+        let answers = |pod: &PodId| self.endpoint(*pod).filter(|e| !e.mute).and_then(|e| e.serves).unwrap_or(0);
+        let sum: u64 = list.iter().map(answers).sum();
+        let share = sum.checked_div(list.len() as u64).unwrap_or(0).div_ceil(ANSWER_STEP) * ANSWER_STEP;
         // Before the first publication nobody has started to ask.
         if content.version == 0 { (CERTAIN, false) } else { (share, list.is_empty()) }
     }
@@ -138,18 +181,88 @@ impl SimWorld {
     }
 
     /// Parts of a billion of attempts whose lookups are all answered in time.
-    pub(crate) fn resolved(&self, id: TrafficId) -> u64 {
+    pub(crate) fn resolved(&self, id: TrafficId) -> Resolved {
         let traffic = &self.experiment.traffic[id];
-        let Habit::EachTime(lookups) = traffic.reach.names else { return CERTAIN };
+        let Habit::EachTime(lookups) = traffic.reach.names else { return Resolved::ALL };
         if self.names.answers == 0 {
-            return CERTAIN; // Nobody has an address at all.
+            return Resolved::ALL; // Nobody has an address at all.
         }
-        let mut miss = CERTAIN - self.names.answers;
-        if traffic.timeout > LOOKUP_TIMEOUT {
-            miss = proportion(miss, miss, CERTAIN);
-        }
-        (0..lookups.min(32)).fold(CERTAIN, |all, _| proportion(all, CERTAIN - miss, CERTAIN))
+        let miss = CERTAIN - self.names.answers;
+        let all = |miss: u64| (0..lookups.min(32)).fold(CERTAIN, |all, _| proportion(all, CERTAIN - miss, CERTAIN));
+        let at_once = all(miss);
+        let patient = traffic.timeout > LOOKUP_TIMEOUT;
+        let part = if patient { all(proportion(miss, miss, CERTAIN)) } else { at_once };
+        Resolved { part, waited: part - at_once }
     }
+
+    /// Gives the servers the load that lookups make.
+    pub(crate) fn assign_lookups(&mut self) {
+        let Some(server) = self.names.server else { return };
+        if !std::mem::take(&mut self.names.recount) && self.loads.is_settled() {
+            return;
+        }
+        let list = self.listed(server);
+        let all = self.lookups_wanted();
+        let former = std::mem::take(&mut self.names.loaded);
+        for &pod in former.iter().filter(|pod| list.binary_search(pod).is_err()) {
+            self.change_load(pod, LOOKUPS, 0);
+        }
+        for &pod in list.iter() {
+            let load = self.cost_at(pod).map_or(0, |cost| lookup_load(all, cost, list.len()));
+            self.change_load(pod, LOOKUPS, load);
+        }
+        self.names.loaded = list.to_vec();
+    }
+
+    /// Servers to which lookups go.
+    fn listed(&self, server: ServiceId) -> Arc<[PodId]> {
+        let content = self.proxies.regular((server, Reader::Proxy), 0, self.now);
+        if content.ready.is_empty() { content.draining } else { content.ready }
+    }
+
+    /// The same for tests.
+    #[cfg(test)]
+    pub(crate) fn lookup_servers(&self) -> Vec<PodId> {
+        self.names.server.map_or_else(Vec::new, |server| self.listed(server).to_vec())
+    }
+
+    /// Lookups in 1,000 s that clients make before their attempts, repeated ones among them.
+    pub(crate) fn lookups_wanted(&self) -> u128 {
+        let of = |(id, traffic): (TrafficId, &Traffic)| match traffic.reach.names {
+            Habit::EachTime(lookups) => self.attempts_made(id) * u128::from(lookups) / u128::from(CERTAIN),
+            _ => 0,
+        };
+        let first: u128 = self.experiment.traffic.iter().map(of).sum();
+        first + first * u128::from(self.names.again) / u128::from(CERTAIN)
+    }
+
+    /// What was lost five seconds ago is asked for again.
+    pub(crate) fn on_look_up_again(&mut self) {
+        self.names.again = if self.names.refused { 0 } else { CERTAIN - self.names.answers };
+        self.names.again_planned = false;
+        self.names.stale = true;
+    }
+}
+
+/// Parts of a billion of attempts that have an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// All of these.
+    pub(crate) part: u64,
+    /// Of those, the ones that had to ask again.
+    pub(crate) waited: u64,
+}
+
+impl Resolved {
+    const ALL: Self = Self { part: CERTAIN, waited: 0 };
+    /// How long those waited.
+    pub(crate) const WAIT: Span = LOOKUP_TIMEOUT;
+}
+
+/// The load of so many lookups in 1,000 s at this CPU time each on one of so many servers.
+pub(crate) fn lookup_load(all: u128, cost: u64, servers: usize) -> u64 {
+    let load = all * u128::from(cost) / (1_000_000 * servers.max(1) as u128);
+    u64::try_from(load).unwrap_or(u64::MAX).div_ceil(LOAD_STEP).saturating_mul(LOAD_STEP)
 }
 
 /// When a client of this phase asks again for a name that it keeps so long.

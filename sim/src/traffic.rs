@@ -41,7 +41,7 @@ use audience::Audience;
 use endpoint::Endpoints;
 use ledger::Ledger;
 use load::Basis;
-pub(crate) use load::newcomers;
+pub(crate) use load::{LOAD_STEP, newcomers};
 use outcome::Mix;
 use pins::{Hold, Pins};
 use place::Crowd;
@@ -158,6 +158,11 @@ impl Loads {
         if source.next_cause == FactId::NONE {
             source.next_cause = cause;
         }
+    }
+
+    /// True when no source is to be reviewed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.dirty.is_empty()
     }
 
     /// Nodes know something else than others of their kind, or are like others again.

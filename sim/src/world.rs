@@ -31,6 +31,9 @@ use crate::traffic::Loads;
 /// At the start hosts report one after the other, this far apart, so that no two are simultaneous.
 const STAGGER: Span = Span::from_micros(10);
 
+/// How often what names cost and what hosts give is balanced within one instant; steps of a thousandth end it earlier.
+const ROUNDS: u32 = 8;
+
 /// A simulated cluster with its users. Cloning it forks the run.
 #[derive(Clone, Debug)]
 pub struct SimWorld {
@@ -166,10 +169,17 @@ impl SimWorld {
 
     /// Works out what follows from all that changed at this instant.
     fn settle(&mut self, facts: &mut FactLog) {
-        self.review_names();
-        self.assign_loads();
-        while let Some(node) = self.dirty_hosts.pop() {
-            self.divide_cpu(node);
+        for _ in 0..ROUNDS {
+            self.review_names();
+            self.assign_loads();
+            self.assign_lookups();
+            while let Some(node) = self.dirty_hosts.pop() {
+                self.divide_cpu(node);
+            }
+            // What servers of names get of their hosts' CPU decides who finds the others.
+            if !self.names_stale() {
+                break;
+            }
         }
         self.review_outcomes(facts);
     }
@@ -177,6 +187,7 @@ impl SimWorld {
     fn handle(&mut self, event: Event, facts: &mut FactLog) {
         match event {
             Event::Deliver(letter) => self.on_deliver(*letter),
+            Event::LookUpAgain => self.on_look_up_again(),
             Event::Booted { node, stamp } => self.on_booted(node, stamp, facts),
             Event::Done { cell, stamp } => self.on_done(cell, stamp),
             Event::End { cell, stamp, why } => self.on_end(cell, stamp, why),

@@ -118,7 +118,11 @@ impl Agent {
         let Some(policy) = &cx.profile.agent.pressure else { return };
         if std::mem::take(&mut self.pressure.reclaimed) {
             let none = (0..THRESHOLDS.len()).all(|i| !undercut(policy, i, stats, Resolved::WithReclaim));
-            return if none { self.look_at(cx, cause, cx.now + policy.period) } else { self.evict_one(cx, cause, stats) };
+            return if none {
+                self.look_at(cx, cause, cx.now + policy.period)
+            } else {
+                self.evict_one(cx, cause, stats)
+            };
         }
         let short: [bool; THRESHOLDS.len()] = std::array::from_fn(|i| {
             undercut(policy, i, stats, Resolved::Plainly)
@@ -254,24 +258,24 @@ impl Agent {
 
     /// Why a pod is not taken, if it is not.
     pub(super) fn refusal(&self, cx: &Context<'_>, template: TemplateId) -> Option<Note> {
-        let policy = cx.profile.agent.pressure.as_ref()?;
+        cx.profile.agent.pressure.as_ref()?;
         let template = &cx.catalog.templates[template];
         if template.priority >= CRITICAL {
             return None;
         }
-        if !self.pressure.quiet() && self.refused_for_pressure(cx, policy, template) {
+        if !self.pressure.quiet() && self.refused_for_pressure(cx, template) {
             return Some(Note::Evicted);
         }
         self.lacks(cx, template).then_some(Note::OutOfResource)
     }
 
     /// Source: kubernetes/kubernetes:pkg/kubelet/eviction/eviction_manager.go, `Admit`.
-    fn refused_for_pressure(&self, cx: &Context<'_>, policy: &PressurePolicy, template: &PodTemplate) -> bool {
+    fn refused_for_pressure(&self, cx: &Context<'_>, template: &PodTemplate) -> bool {
         let known = &cx.catalog.known;
         let taint = Taint { key: known.memory_pressure, value: known.empty, effect: TaintEffect::NoSchedule };
         let only_memory = self.pressure.holds == [true, false];
         let tolerates = template.tolerations.iter().any(|toleration| toleration.tolerates(&taint));
-        let spared = template.qos() != Qos::BestEffort || tolerates || policy.tolerated;
+        let spared = template.qos() != Qos::BestEffort || tolerates;
         !(only_memory && spared)
     }
 

@@ -1,8 +1,8 @@
 //! Discovery: which pods back a service, published when the store has it.
 //!
 //! A change of a pod is seen by the controller after the watch's lag, waits for the batch period and for a worker, and
-//! costs one write for each slice that differs (see `slices`). A controller whose own write has not come back to it
-//! yet gives up and tries again a second later. Orchestrators without slices have one list and one write.
+//! costs one write for each slice that differs (see `slices`). The answer to a write and its echo in the writer's watch
+//! race each other: a pass that begins before the echo gives up and comes again a second later. Orchestrators without slices have one list and one write.
 //! Source: kubernetes/kubernetes:pkg/controller/endpointslice/endpointslice_controller.go. Start at
 //! [`Control::endpoint_touched`].
 
@@ -18,7 +18,7 @@ use crate::message::{Order, OrderKind, Publication};
 use crate::model::{Catalog, Distribution, PodTemplate};
 use crate::profile::SlicePolicy;
 use crate::rng::Purpose;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// A service's published endpoints and what is to change.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +41,9 @@ pub(super) struct ServiceRow {
     working: bool,
     waiting: bool,
     again: bool,
-    /// Passes given up in a row.
+    /// Passes given up in a row, and when the next one is owed for that.
     failures: u32,
+    retry: Option<Time>,
     /// The controller's own last write is back by then.
     echo: Time,
     /// Writes made.
@@ -157,9 +158,16 @@ impl Control {
     /// `handleErr`; recorded on 1.36.2 as changes that follow after 1.0 s.
     fn retry_service(&mut self, cx: &mut Cx<'_>, (service, cause): (ServiceId, FactId), policy: &SlicePolicy) {
         let row = &mut self.services[service];
-        let doubled = policy.retry.times(1 << row.failures.min(20)).min(policy.retry_max);
+        let doubled = cx.now + policy.retry.times(1 << row.failures.min(20)).min(policy.retry_max);
+        // The queue keeps the earlier of two times for the same service.
+        let at = row.retry.filter(|owed| *owed > cx.now).map_or(doubled, |owed| owed.min(doubled));
+        if row.failures >= policy.retries {
+            (row.failures, row.retry) = (0, None);
+            return; // Nobody looks at it again until something else happens to it.
+        }
         row.failures += 1;
-        self.plan_service(cx, (service, cause), cx.now + doubled);
+        row.retry = Some(at);
+        self.plan_service(cx, (service, cause), at);
     }
 
     /// One pass: what was seen until now is compared with the slices and written.
@@ -167,7 +175,7 @@ impl Control {
         let max =
             self.profile.discovery.slices.as_ref().map_or(usize::MAX, |policy| policy.max_endpoints.max(1) as usize);
         let row = &mut self.services[service];
-        row.failures = 0;
+        (row.failures, row.retry) = (0, None);
         let mut wanted = BTreeMap::new();
         let mut why = cause;
         while row.pending.front().is_some_and(|change| change.seen <= cx.now) {
@@ -212,14 +220,18 @@ impl Control {
         }
     }
 
-    /// Notes when the controller will have seen its own write.
+    /// Notes when the controller will have seen its own write, whose answer it has now.
+    ///
+    /// Source: kubernetes/kubernetes:staging/src/k8s.io/endpointslice/util/endpointslice_tracker.go, `StaleSlices`.
     fn await_echo(&mut self, cx: &Cx<'_>, service: ServiceId) {
         let Some(policy) = &self.profile.discovery.slices else { return };
         let row = &mut self.services[service];
         row.written += 1;
         let number = (service.0 << 20) ^ row.written;
-        if self.streams.stream(Purpose::Discovery, number).chance(policy.late_echo) {
-            row.echo = cx.now + self.profile.control.watch_lag;
+        let (before, after) = policy.echo;
+        let drawn = self.streams.stream(Purpose::Discovery, number).below(before.as_nanos() + after.as_nanos() + 1);
+        if drawn > before.as_nanos() {
+            row.echo = row.echo.max(cx.now + Span::from_nanos(drawn - before.as_nanos()));
         }
     }
 

@@ -91,7 +91,14 @@ impl Control {
         let row = &mut self.revisions[revision];
         row.creating -= 1;
         match (row.creating, row.to_create) {
-            (0, 0) => self.plan_revision(cx, revision, self.profile.control.watch_lag),
+            (0, 0) => {
+                // A pass that has created something ends with a write of the status. Recorded on 1.36.2.
+                // Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, `syncReplicaSet`.
+                if self.profile.control.event_burst > 0 {
+                    self.store.spend(cx.now, Client::Replication);
+                }
+                self.plan_revision(cx, revision, self.profile.control.watch_lag);
+            }
             (0, _) => self.create_batch(cx, revision),
             _ => {}
         }

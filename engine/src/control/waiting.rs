@@ -44,16 +44,19 @@ impl Control {
         let (workload, cause, template) = (row.workload, row.last_fact, &self.catalog.templates[row.template]);
         if !self.scheduling.scheduler.serves(template.scheduler) {
             note(cx, cause, Subject::Pod(pod), Note::NoSuchScheduler);
+            self.pods[pod].phase = PodPhase::Unschedulable;
             return true;
         }
         if !template.gates.is_empty() && !self.scheduling.waiting.ungated.contains(&pod) {
             if self.scheduling.waiting.gated.insert((workload, pod)) {
                 note(cx, cause, Subject::Pod(pod), Note::SchedulingGated);
             }
+            self.pods[pod].phase = PodPhase::Unschedulable;
             return true;
         }
         let Some(group) = template.group else { return false };
         self.scheduling.waiting.groups.entry(group).or_default().waiting.insert(pod);
+        self.pods[pod].phase = PodPhase::Unschedulable;
         self.regroup(cx, group, cause);
         true
     }

@@ -2,7 +2,7 @@
 
 use crate::ids::{ServiceId, Symbol, WorkloadId};
 use crate::labels::Selector;
-use crate::model::{Amount, Resources};
+use crate::model::{Amount, Resources, WorkloadKind};
 use crate::time::Span;
 
 /// How many of a set of pods may be away at once by voluntary disruptions.

@@ -5,7 +5,7 @@
 use super::{Field, Flag, Kind, VARIANT, field};
 
 /// All of them.
-pub(in crate::profile) const FLAGS: [Flag; 11] = [
+pub(in crate::profile) const FLAGS: [Flag; 10] = [
     flag!(
         "minimum-grace-period",
         "Least time between the polite and the forced stop of a container (a constant of kubelet).",
@@ -75,12 +75,5 @@ pub(in crate::profile) const FLAGS: [Flag; 11] = [
         "kubernetes/kubernetes:pkg/kubelet/eviction/eviction_manager.go",
         Kind::Switch,
         in agent.pressure, Some(policy) => policy.notified
-    ),
-    flag!(
-        "PodTolerationRestriction",
-        "Whether this admission plugin is on: pods with requests then tolerate a shortage of memory.",
-        "kubernetes/kubernetes:plugin/pkg/admission/podtolerationrestriction/admission.go",
-        Kind::Switch,
-        in agent.pressure, Some(policy) => policy.tolerated
     ),
 ];

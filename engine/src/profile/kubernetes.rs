@@ -194,8 +194,9 @@ pub(super) fn profile() -> Profile {
                 workers: 5,
                 retry: Span::from_secs(1),
                 retry_max: Span::from_secs(1000),
-                // Recorded on 1.36.2: 2 of 10 passes that followed a write at once were given up for a second.
-                late_echo: 200,
+                retries: 15,
+                // Recorded on 1.36.2: of 15 passes that began with the answer to a write, 2 found the cache behind.
+                echo: (Span::from_micros(2600), Span::from_micros(400)),
             }),
         },
     }

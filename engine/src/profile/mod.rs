@@ -479,8 +479,11 @@ pub struct SlicePolicy {
     pub retry: Span,
     /// Longest such wait.
     pub retry_max: Span,
-    /// Thousandths of writes that come back to their writer only after its next pass could begin.
-    pub late_echo: u32,
+    /// Passes that fail in a row until the service is left alone until something else happens to it.
+    pub retries: u32,
+    /// A write comes back to its writer by its watch from so long before to so long after the answer to the write
+    /// itself: both leave the server when the store has it, by different ways.
+    pub echo: (Span, Span),
 }
 
 impl Profile {

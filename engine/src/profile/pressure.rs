@@ -29,8 +29,6 @@ pub struct PressurePolicy {
     pub min_reclaim: Signals,
     /// The kernel tells the agent at once that memory runs short.
     pub notified: bool,
-    /// Pods with requests tolerate a shortage of memory without saying so.
-    pub tolerated: bool,
 }
 
 /// What can run short, in the order of [`Signals`].
@@ -109,7 +107,8 @@ impl fmt::Display for Level {
         match self {
             Self::Amount(Amount::Permille(permille)) => write!(f, "<{}%", permille / 10),
             Self::Amount(Amount::Bytes(bytes)) => {
-                let unit = [("Gi", 30), ("Mi", 20), ("Ki", 10)].into_iter().find(|(_, s)| *bytes > 0 && bytes % (1 << s) == 0);
+                let unit =
+                    [("Gi", 30), ("Mi", 20), ("Ki", 10)].into_iter().find(|(_, s)| *bytes > 0 && bytes % (1 << s) == 0);
                 match unit {
                     Some((unit, shift)) => write!(f, "<{}{unit}", bytes >> shift),
                     None => write!(f, "<{bytes}"),
@@ -146,10 +145,6 @@ impl PressurePolicy {
             transition: Span::from_secs(300),
             min_reclaim: Signals::default(),
             notified: false,
-            // The plugin that adds the toleration is not among those that are on by default.
-            // Source: kubernetes/kubernetes:plugin/pkg/admission/podtolerationrestriction/admission.go and
-            // pkg/kubeapiserver/options/plugins.go.
-            tolerated: false,
         }
     }
 }
@@ -160,11 +155,15 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for text in ["memory.available<100Mi,nodefs.available<10%,imagefs.available<15%", "memory.available=1m30s", "-"] {
+        for text in ["memory.available<100Mi,nodefs.available<10%,imagefs.available<15%", "memory.available=1m30s", "-"]
+        {
             let read = Signals::read(text).expect("it is well written");
             assert_eq!(Signals::read(&read.to_string()), Some(read), "{text}");
         }
-        assert_eq!(PressurePolicy::kubernetes().hard.to_string(), "memory.available<100Mi,nodefs.available<10%,imagefs.available<15%");
+        assert_eq!(
+            PressurePolicy::kubernetes().hard.to_string(),
+            "memory.available<100Mi,nodefs.available<10%,imagefs.available<15%"
+        );
         for bad in ["memory<1", "memory.available<101%", "memory.available<-1", "memory.available<99999999999Ti"] {
             assert_eq!(Signals::read(bad), None, "{bad}");
         }

@@ -9,7 +9,7 @@ use shakedown_engine::fact::{Exit, Fact, FactId, FactKind, FactLog};
 use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::message::{
-    Address, Beats, Input, InputKind, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp, Usage,
+    Address, Beats, Input, InputKind, NodeStats, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp, Signal, Usage,
 };
 use shakedown_engine::model::{
     Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, WorkloadSpec,
@@ -48,6 +48,8 @@ pub(crate) struct Script {
     /// Machines that never come.
     pub(crate) lost_machines: BTreeSet<NodeId>,
     publications: Vec<(Time, u32)>,
+    /// Memory available on a node, where it is not all of it.
+    pub(crate) available: BTreeMap<NodeId, i64>,
     /// Probes are answered well at their first question.
     pub(crate) answers: bool,
     /// From an order to start until the container runs, and from one to stop until it has ended; [`START`] and [`STOP`]
@@ -94,8 +96,13 @@ impl Script {
             RuntimeOp::Probe { .. }
             | RuntimeOp::Remove { .. }
             | RuntimeOp::RemoveImage { .. }
-            | RuntimeOp::Watch { .. }
-            | RuntimeOp::Observe => {}
+            | RuntimeOp::Watch { .. } => {}
+            RuntimeOp::Observe => {
+                let memory = self.available.get(&node).copied().unwrap_or(16 << 30);
+                let stats =
+                    NodeStats { available: [memory, 100 << 30], capacity: [16 << 30, 100 << 30], pods: Vec::new() };
+                self.later(Span::ZERO, FactId::NONE, InputKind::Observed { node, stats });
+            }
         }
     }
 
@@ -291,6 +298,13 @@ impl Lab {
         self.world.now = self.engine.now();
         let role = shakedown_engine::model::ProbeRole::Readiness;
         self.world.runtime(Span::ZERO, node, RuntimeEvent::Probed { pod, container: 0, role, ok: false });
+    }
+
+    /// A node has only so much memory left from now on, and its agent is told.
+    pub(crate) fn shortage(&mut self, node: NodeId, available: i64) {
+        self.world.now = self.engine.now();
+        self.world.available.insert(node, available);
+        self.world.runtime(Span::ZERO, node, RuntimeEvent::Short { signal: Signal::Memory });
     }
 
     /// Runs until an instant.

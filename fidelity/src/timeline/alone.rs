@@ -56,12 +56,14 @@ impl Maker<'_> {
         let cpu = words::cpu_after(pending, "cpu ").ok_or_else(|| format!("`{pending}` does not say how much CPU"))?;
         let backlog = recording.text("backlog").and_then(|words| words::number_after(words, ""));
         self.filled_nodes()?;
-        let waiting = Shape { cpu, role: Some(WORK), ..Shape::default() };
+        // Pods that never fit, whatever their priority, were made not to push others aside.
+        let waiting = Shape { cpu, role: Some(WORK), meek: true, ..Shape::default() };
         let mut created = false;
         for (_, step) in self.steps {
             let Step::CreatePod(name) = step else { continue };
             let elsewhere = Shape { role: Some(OTHER), ..Shape::named(name) };
-            let is_waiting = pending.contains("created at") && !name.starts_with("busy") || pending.contains(name.as_str());
+            let is_waiting =
+                pending.contains("created at") && !name.starts_with("busy") || pending.contains(name.as_str());
             self.single(&if is_waiting { Shape { name: name.clone(), ..waiting.clone() } } else { elsewhere }, false);
             created = true;
         }
@@ -91,7 +93,11 @@ impl Maker<'_> {
         let count = words::number_after(work, "").ok_or_else(unknown)?;
         let cpu = words::cpu_after(work, " x ").ok_or_else(unknown)?;
         (0..count).for_each(|i| self.node_of(&format!("n{i}"), ("", WORK), (cpu, true)));
-        let others: u32 = parts.clone().filter(|part| part.contains("big node")).map(|part| words::number_after(part, "").unwrap_or(1)).sum();
+        let others: u32 = parts
+            .clone()
+            .filter(|part| part.contains("big node"))
+            .map(|part| words::number_after(part, "").unwrap_or(1))
+            .sum();
         (0..others.max(1)).for_each(|i| self.node_of(&format!("big-{i}"), ("", OTHER), (BIG, true)));
         for (n, (_, step)) in self.steps.iter().enumerate() {
             if let Step::Join { node, .. } = step {

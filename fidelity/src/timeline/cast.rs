@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shakedown_engine::model::{
-    Amount, BudgetBound, BudgetSpec, DaemonSpec, Details, JobSpec, StatefulSpec, Strategy, UnhealthyEviction, WorkloadKind,
-    WorkloadSpec,
-};
 use shakedown_engine::labels::Selector;
+use shakedown_engine::model::{
+    Amount, BudgetBound, BudgetSpec, DaemonSpec, Details, JobSpec, StatefulSpec, Strategy, UnhealthyEviction,
+    WorkloadKind, WorkloadSpec,
+};
 use shakedown_engine::time::Span;
 
 use crate::timeline::make::{Maker, Shape};
@@ -158,7 +158,9 @@ impl Maker<'_> {
             delete_claims_when_scaled: false,
         };
         let (shape, replicas, at_start) = (self.shape(name), self.replicas(name), self.at_start());
-        self.workload(&shape, replicas, |spec| set(spec, WorkloadKind::StatefulSet, (Details::Stateful(details), at_start)));
+        self.workload(&shape, replicas, |spec| {
+            set(spec, WorkloadKind::StatefulSet, (Details::Stateful(details), at_start))
+        });
     }
 
     fn daemon_set(&mut self, name: &str) {
@@ -206,7 +208,8 @@ impl Maker<'_> {
             (None, Some(amount)) => BudgetBound::MaxUnavailable(amount),
             (None, None) => return Err(format!("`{declared}` is not known as a budget")),
         };
-        let always = self.recording.text("unhealthyPodEvictionPolicy").is_some_and(|policy| policy.starts_with("AlwaysAllow"));
+        let always =
+            self.recording.text("unhealthyPodEvictionPolicy").is_some_and(|policy| policy.starts_with("AlwaysAllow"));
         let names = &mut self.catalog.names;
         let app = names.intern("app");
         let of = self.order.first().map(|name| names.intern(name)).expect("there is a workload");

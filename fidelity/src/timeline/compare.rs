@@ -12,11 +12,13 @@ use crate::timeline::event::{Class, Event, by_class};
 /// As many events of each class.
 pub const COUNTS: Check = Check { name: "counts", about: "number of events of each kind, revision and owner" };
 /// The n-th event of a class at the same time.
-pub const TIMES: Check = Check { name: "times", about: "time of the n-th event of each class, within the stated tolerance" };
+pub const TIMES: Check =
+    Check { name: "times", about: "time of the n-th event of each class, within the stated tolerance" };
 /// What always comes before what.
 pub const ORDER: Check = Check { name: "order", about: "what precedes what between two actions of people" };
 /// Most and fewest pods.
-pub const PEAKS: Check = Check { name: "peaks", about: "fewest ready, most not terminating, most pods, per revision and in all" };
+pub const PEAKS: Check =
+    Check { name: "peaks", about: "fewest ready, most not terminating, most pods, per revision and in all" };
 
 /// All checks of timelines.
 pub const CHECKS: &[Check] = &[COUNTS, TIMES, ORDER, PEAKS];
@@ -26,18 +28,48 @@ pub const CHECKS: &[Check] = &[COUNTS, TIMES, ORDER, PEAKS];
 pub struct Tolerance {
     /// Seconds.
     pub seconds: f64,
-    /// Why so many: the controller's period behind it.
+    /// Why so many.
     pub because: &'static str,
-    /// Seconds from this moment on, where a later cause is less exact.
-    pub later: Option<(f64, f64)>,
+    /// Seconds more for each so many seconds since the last action, and why: a chain of causes is late at each link.
+    pub drift: Option<(f64, f64, &'static str)>,
+    /// From when on, how many seconds, and why: a controller that looks only now and then has a part in what happens.
+    pub later: Option<(f64, f64, &'static str)>,
+    /// Kinds of events that something else delays, by their beginning: for how many seconds, and why.
+    pub kinds: Vec<(&'static str, f64, &'static str)>,
 }
 
 impl Tolerance {
-    fn at(&self, time: f64) -> f64 {
-        match self.later {
-            Some((from, seconds)) if time >= from => seconds,
-            _ => self.seconds,
+    /// The same everywhere.
+    pub fn plain(seconds: f64, because: &'static str) -> Self {
+        Self { seconds, because, drift: None, later: None, kinds: Vec::new() }
+    }
+
+    /// For an event of a kind at a time, `after` so many seconds since the last action.
+    fn at(&self, (kind, time): (&str, f64), after: f64) -> f64 {
+        let later = self.later.filter(|(from, ..)| time >= *from).map_or(0.0, |(_, seconds, _)| seconds);
+        let own = self.kinds.iter().find(|(start, ..)| kind.starts_with(start)).map_or(0.0, |(_, seconds, _)| *seconds);
+        let drift = self.drift.map_or(0.0, |(seconds, every, _)| seconds * (after / every).floor());
+        // Nothing drifts by more than what a chain of so many links may have.
+        (self.seconds + drift.min(MOST_DRIFT)).max(later).max(own)
+    }
+}
+
+/// Seconds that a chain of causes may be late at most.
+const MOST_DRIFT: f64 = 1.5;
+
+impl std::fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} s ({})", self.seconds, self.because)?;
+        if let Some((seconds, every, because)) = self.drift {
+            write!(f, ", {seconds} s more every {every} s up to {MOST_DRIFT} s ({because})")?;
         }
+        if let Some((from, seconds, because)) = self.later {
+            write!(f, ", {seconds} s from {from:.1} s on ({because})")?;
+        }
+        for (kind, seconds, because) in &self.kinds {
+            write!(f, ", {seconds} s for `{kind}` ({because})")?;
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +103,8 @@ pub fn compare(pair: &Pair<'_>, kind: &str, into: &mut Agreement) {
         for (n, (wanted, got)) in wanted.iter().zip(got).enumerate() {
             let subject = format!("{class}, number {} of {}", n + 1, real[class].len());
             let place = At { problem: &problem, kind, subject: &subject };
-            let tolerance = pair.tolerance.at(*wanted);
+            let since = pair.actions.iter().copied().filter(|at| at <= wanted).fold(0.0, f64::max);
+            let tolerance = pair.tolerance.at((&class.kind, *wanted), wanted - since);
             let close = (wanted - got).abs() <= tolerance;
             let words = || (format!("{wanted:.3} s, within {tolerance} s"), format!("{got:.3} s"));
             into.verdict(TIMES, place, if close { Ok(()) } else { Err(words()) });
@@ -103,7 +136,11 @@ fn order(pair: &Pair<'_>, kind: &str, into: &mut Agreement) {
                 }
                 for (words, rule) in [("all", all_before as Rule), ("each", each_before as Rule)] {
                     let (Some(x), Some(y)) = (ours.get(first), ours.get(second)) else { continue };
-                    if !rule(a, b, NOISE) {
+                    // Workloads do not wait for each other: which comes first says something only beyond the tolerance.
+                    let strangers = first.owner != second.owner && !first.owner.is_empty() && !second.owner.is_empty();
+                    let since = if window[0].is_finite() { b[0].0 - window[0] } else { 0.0 };
+                    let loose = pair.tolerance.at((&second.kind, b[0].0), since.max(0.0));
+                    if !rule(a, b, if strangers { loose } else { NOISE }) {
                         continue;
                     }
                     let subject = format!("after action {}: {words} {first} before {second}", n + 1);
@@ -131,13 +168,11 @@ fn ranks<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeMap<&'a Class, Ran
 
 fn all_before(a: &Ranked, b: &Ranked, noise: f64) -> bool {
     let (Some(last), Some(first)) = (a.last(), b.first()) else { return false };
-    last.1 < first.1 && (first.0 - last.0 >= noise || a.len().min(b.len()) >= RULE)
+    last.1 < first.1 && (first.0 - last.0 >= noise || (noise <= NOISE && a.len().min(b.len()) >= RULE))
 }
 
 fn each_before(a: &Ranked, b: &Ranked, noise: f64) -> bool {
-    a.len() == b.len()
-        && a.len() > 1
-        && a.iter().zip(b).all(|(a, b)| a.1 < b.1 && (b.0 - a.0 >= noise || noise < 0.0))
+    a.len() == b.len() && a.len() > 1 && a.iter().zip(b).all(|(a, b)| a.1 < b.1 && (b.0 - a.0 >= noise || noise < 0.0))
 }
 
 /// What is counted over time.
@@ -216,7 +251,7 @@ mod tests {
     }
 
     fn disagreements(ours: &[Event]) -> Vec<&'static str> {
-        let tolerance = Tolerance { seconds: 0.5, because: "a test", later: None };
+        let tolerance = Tolerance::plain(0.5, "a test");
         let mut into = Agreement::new("x", "timelines", CHECKS);
         let real = story(0.0);
         let pair = Pair { name: "x", real: &real, ours, initial: (0, 0), actions: &[0.0], tolerance: &tolerance };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shakedown_engine::fact::{Exit, FactId, FactLog};
 use shakedown_engine::ids::{NodeId, PodId, TemplateId};
 use shakedown_engine::message::{
-    Address, Beats, ContainerRef, Input, InputKind, Order, OrderKind, RuntimeEvent, RuntimeOp,
+    Address, Beats, Input, InputKind, Message, Order, OrderKind, PodReport, RuntimeEvent, RuntimeOp,
 };
 use shakedown_engine::model::ProbeRole;
 use shakedown_engine::time::{Span, Time};
@@ -23,6 +23,8 @@ pub struct Pace {
     pub ready: Span,
     /// From the deletion until the object is removed.
     pub removed: Span,
+    /// A kubelet that comes back says again what its pods are like.
+    pub repeats: bool,
     /// Containers end by themselves so long after Running, with this code.
     pub exits: Option<(Span, i32)>,
 }
@@ -46,7 +48,9 @@ pub struct Kubelets {
     pace: Pace,
     /// What happened on stopped hosts and nobody has noticed yet.
     unnoticed: Vec<Input>,
-    templates: BTreeMap<PodId, TemplateId>,
+    templates: BTreeMap<PodId, (NodeId, TemplateId)>,
+    /// Pods of which a kubelet that was away says nothing again but their end.
+    muted: BTreeSet<PodId>,
 }
 
 impl Kubelets {
@@ -64,6 +68,7 @@ impl Kubelets {
             pace,
             unnoticed: Vec::new(),
             templates: BTreeMap::new(),
+            muted: BTreeSet::new(),
         }
     }
 
@@ -100,6 +105,10 @@ impl Kubelets {
         if !self.down.remove(&node) {
             return;
         }
+        if !self.pace.repeats {
+            let own = self.templates.iter().filter(|(_, (host, _))| *host == node);
+            self.muted.extend(own.map(|(pod, _)| *pod));
+        }
         let mine = |input: &Input| matches!(&input.kind, InputKind::Runtime { node: n, .. } if *n == node);
         let (own, others) = std::mem::take(&mut self.unnoticed).into_iter().partition(mine);
         self.unnoticed = others;
@@ -124,14 +133,14 @@ impl Kubelets {
                 self.runtime(Span::ZERO, node, RuntimeEvent::Pulled { pod, image, ok: true });
             }
             RuntimeOp::Start { pod, container, template } => {
-                self.templates.insert(pod, template);
+                self.templates.insert(pod, (node, template));
                 self.runtime(self.pace.running, node, RuntimeEvent::Started { pod, container });
             }
             RuntimeOp::Stop { pod, container, .. } => {
                 self.runtime(self.pace.removed, node, RuntimeEvent::Exited { pod, container, why: Exit::Stopped });
             }
             RuntimeOp::Probe { pod, container, role, .. } => {
-                let never = self.templates.get(&pod).is_some_and(|template| self.never_ready.contains(template));
+                let never = self.templates.get(&pod).is_some_and(|(_, template)| self.never_ready.contains(template));
                 let ok = !never || role != ProbeRole::Readiness;
                 let after = if role == ProbeRole::Readiness { self.pace.ready } else { Span::ZERO };
                 self.runtime(after, node, RuntimeEvent::Probed { pod, container, role, ok });
@@ -155,6 +164,11 @@ impl Kubelets {
     fn lost(&self, input: &Input) -> bool {
         let down = |node: &NodeId| self.down.contains(node);
         match &input.kind {
+            InputKind::Delivered { message: Message::Status { pod, state: PodReport::Running { .. } }, .. }
+                if self.muted.contains(pod) =>
+            {
+                true
+            }
             InputKind::Delivered { from: Address::Agent(node), .. }
             | InputKind::Delivered { to: Address::Agent(node), .. }
             | InputKind::Heartbeats { node, beats: Beats::Steady }
@@ -175,9 +189,10 @@ impl World for Kubelets {
                     self.later(Span::from_millis(1), order.cause, InputKind::Delivered { from, to, message });
                 }
                 OrderKind::Heartbeats { node, period, first, .. } => {
-                    let first = self.phases.get(&node).map_or(first, |at| {
-                        now.next_tick(period, Span::from_nanos(at.as_nanos() % period.as_nanos()))
-                    });
+                    let first = self
+                        .phases
+                        .get(&node)
+                        .map_or(first, |at| now.next_tick(period, Span::from_nanos(at.as_nanos() % period.as_nanos())));
                     self.leases.insert(node, (first, period));
                     let beats = InputKind::Heartbeats { node, beats: Beats::Steady };
                     self.later(first.since(now), order.cause, beats);
@@ -204,6 +219,3 @@ impl World for Kubelets {
         key.0
     }
 }
-
-/// The main container of every pod here.
-pub const MAIN: ContainerRef = ContainerRef::Main(0);

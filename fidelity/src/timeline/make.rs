@@ -46,6 +46,8 @@ pub(super) struct Shape {
     pub(super) priority: i32,
     /// Containers that end are not started again.
     pub(super) one_way: bool,
+    /// They take nobody's place.
+    pub(super) meek: bool,
     /// They wait behind a scheduling gate.
     pub(super) gated: bool,
 }
@@ -136,7 +138,8 @@ impl<'a> Maker<'a> {
         let known = self.catalog.known;
         let allocatable = Resources::new(MilliCpu(cpu), Bytes(64 << 30));
         let labels = [(known.hostname, symbol)].into_iter();
-        let labels = labels.chain((!zone.is_empty()).then_some(zone_label)).chain((!role.is_empty()).then_some(role_label));
+        let labels =
+            labels.chain((!zone.is_empty()).then_some(zone_label)).chain((!role.is_empty()).then_some(role_label));
         let new = NodeSpec::new(symbol, zone_id, allocatable, &known);
         let max_pods = if cpu > 100_000 { 10_000 } else { new.max_pods };
         let spec = NodeSpec { labels: Labels::new(labels), at_start, max_pods, ..new };
@@ -173,7 +176,8 @@ impl<'a> Maker<'a> {
         let names = &mut self.catalog.names;
         let selector = Selector::equals([(names.intern("app"), names.intern(&shape.name))]);
         let (name, namespace) = (names.intern(&shape.name), names.intern("default"));
-        let mut spec = WorkloadSpec { replicas, ..WorkloadSpec::deployment(name, namespace, templates[0], selector.clone()) };
+        let mut spec =
+            WorkloadSpec { replicas, ..WorkloadSpec::deployment(name, namespace, templates[0], selector.clone()) };
         change(&mut spec);
         if spec.kind != shakedown_engine::model::WorkloadKind::Pod {
             self.catalog.services.push(ServiceSpec::new(name, namespace, selector));
@@ -191,7 +195,8 @@ impl<'a> Maker<'a> {
         let names = &mut self.catalog.names;
         let label = (names.intern("app"), names.intern(&shape.name));
         let requests = Resources::new(MilliCpu(shape.cpu), Bytes(1 << 20));
-        let container = Container { probes: vec![readiness()], ..Container::new(names.intern("main"), image, requests) };
+        let container =
+            Container { probes: vec![readiness()], ..Container::new(names.intern("main"), image, requests) };
         let zone = shape.zone.as_ref().map(|zone| (known.zone, names.intern(zone)));
         let role = shape.role.map(|role| (names.intern("role"), names.intern(role)));
         let gates = if shape.gated { vec![names.intern("recorded")] } else { Vec::new() };
@@ -200,6 +205,7 @@ impl<'a> Maker<'a> {
             tolerations: shape.tolerations.clone(),
             node_selector: zone.into_iter().chain(role).collect(),
             priority: shape.priority,
+            preempts: !shape.meek,
             restart: if shape.one_way { shakedown_engine::model::RestartPolicy::Never } else { plain.restart },
             gates,
             ..plain

@@ -21,7 +21,7 @@ pub use story::{Story, story};
 use std::collections::BTreeMap;
 
 use crate::agreement::Agreement;
-use crate::timeline::compare::{CHECKS, Pair};
+use crate::timeline::compare::{CHECKS, Pair, Tolerance};
 use crate::timeline::event::{Class, Event, by_class};
 use crate::timeline::recording::Recording;
 
@@ -30,11 +30,11 @@ pub fn agreement(subject: impl Into<String>) -> Agreement {
     Agreement::new(subject, "timelines", CHECKS)
 }
 
-/// Replays a recording and compares.
+/// Replays a recording and compares; returns how exactly its times were compared.
 ///
 /// # Errors
 /// When the recording's story cannot be set up: what it says is not known here.
-pub fn conform(recording: &Recording, into: &mut Agreement) -> Result<(), String> {
+pub fn conform(recording: &Recording, into: &mut Agreement) -> Result<Tolerance, String> {
     let story = story(recording)?;
     let (mut real, mut ours) = (recording.events.clone(), replay(&story, recording));
     if !story.hand.is_empty() {
@@ -55,7 +55,7 @@ pub fn conform(recording: &Recording, into: &mut Agreement) -> Result<(), String
         tolerance: &story.tolerance,
     };
     compare::compare(&pair, &kind, into);
-    Ok(())
+    Ok(story.tolerance)
 }
 
 /// The recording ends at some moment, perhaps in the middle of something: what comes later counts only where it stands for

@@ -48,7 +48,16 @@ pub type Census = BTreeMap<(String, String), u32>;
 
 /// Kinds of pod events that are compared.
 const POD_KINDS: &[&str] = &[
-    "created", "bound", "running", "ready", "notready", "deleting", "gone", "succeeded", "failed", "nominated",
+    "created",
+    "bound",
+    "running",
+    "ready",
+    "notready",
+    "deleting",
+    "gone",
+    "succeeded",
+    "failed",
+    "nominated",
     "disruption-target",
 ];
 
@@ -238,7 +247,8 @@ impl Recording {
                     let (name, state) = (text(event, "name").to_owned(), text(event, "state").to_owned());
                     let kind = match state.as_str() {
                         "pending" => "created",
-                        "bound-notready" if states.get(&name).is_some_and(|s| s == "ready") => "notready",
+                        // A pod that is seen for the first time has been there before.
+                        "bound-notready" if states.get(&name).is_none_or(|s| s == "ready") => "notready",
                         "bound-notready" => "bound",
                         "ready" => "ready",
                         "terminating" => "deleting",

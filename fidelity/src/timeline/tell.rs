@@ -124,7 +124,8 @@ impl Teller<'_> {
 
     /// An eviction is sent when its node is closed, and again a while after each refusal.
     fn eviction(&self, known: &mut Known, fact: &Fact, raw: &mut Vec<Raw>) {
-        let tell = |at: Time, code: u32, pod: PodId| Raw { at, kind: format!("eviction {code}"), pod: Some(pod), node: None };
+        let tell =
+            |at: Time, code: u32, pod: PodId| Raw { at, kind: format!("eviction {code}"), pod: Some(pod), node: None };
         let retry = self.story.retry;
         match fact.kind {
             FactKind::NodeCordoned { node } => _ = known.cordoned.insert(node, fact.at),

@@ -85,7 +85,8 @@ pub enum Step {
 /// When the settings do not say so in a way that is known.
 pub fn pace(recording: &Recording) -> Result<Pace, String> {
     if let (Some(start), Some(stop)) = (recording.number("pod_start_delay_s"), recording.number("pod_stop_delay_s")) {
-        let pace = Pace { running: seconds(start), ready: Span::ZERO, removed: seconds(stop), exits: None };
+        let pace =
+            Pace { running: seconds(start), ready: Span::ZERO, removed: seconds(stop), repeats: false, exits: None };
         return Ok(pace);
     }
     let words = recording.text("kubelet").unwrap_or("");
@@ -99,6 +100,7 @@ pub fn pace(recording: &Recording) -> Result<Pace, String> {
         running: seconds(before(" s after binding").unwrap_or(0.0)),
         ready: seconds(ready.unwrap_or(0.0)),
         removed: seconds(before(" s after deletionTimestamp").unwrap_or(0.0)),
+        repeats: true,
         exits,
     })
 }

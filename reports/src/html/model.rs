@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 use shakedown_chaos::expect::Statistic;
+use shakedown_engine::time::Time;
 
 use crate::assumptions;
 use crate::compare::Comparison;
@@ -32,6 +33,7 @@ pub(super) struct Page {
     expectations: Vec<Expectation>,
     violations: Vec<Violation>,
     before: Option<String>,
+    told: Vec<Why>,
     faults: Vec<Fault>,
     services: Vec<Vec<String>>,
     workloads: Vec<Vec<String>>,
@@ -75,6 +77,7 @@ struct Fault {
     bars: Vec<Bar>,
     stages: Vec<Vec<String>>,
     legend: Vec<Legend>,
+    told: Vec<Why>,
     why: Vec<Why>,
 }
 
@@ -138,7 +141,8 @@ impl Page {
             expectations: expectations(evaluation),
             violations: violations(evaluation),
             before: terminal::before(evaluation),
-            faults: evaluation.faults.iter().map(|story| fault(run, story)).collect(),
+            told: told(evaluation, Time::ZERO, evaluation.faults.first().map_or(Time::MAX, |story| story.at)),
+            faults: faults(run, evaluation),
             services: services(evaluation),
             workloads: workloads(evaluation),
             rollouts: evaluation.rollouts.iter().map(|row| terminal::rollout(run, row)).collect(),
@@ -208,7 +212,19 @@ fn violations(evaluation: &Evaluation) -> Vec<Violation> {
     .collect()
 }
 
-fn fault(run: &Run, story: &Story) -> Fault {
+/// What was told within a part of the run.
+fn told(evaluation: &Evaluation, from: Time, to: Time) -> Vec<Why> {
+    let within = evaluation.highlights.iter().filter(|told| (from..to).contains(&told.at));
+    within.map(|told| Why { at: format::clock(told.at), text: told.sentence() }).collect()
+}
+
+fn faults(run: &Run, evaluation: &Evaluation) -> Vec<Fault> {
+    let all = evaluation.faults.iter();
+    let ends = all.clone().skip(1).map(|story| story.at).chain([Time::MAX]);
+    all.zip(ends).map(|both| fault(run, evaluation, both)).collect()
+}
+
+fn fault(run: &Run, evaluation: &Evaluation, (story, next): (&Story, Time)) -> Fault {
     Fault {
         at: format::clock(story.at),
         lifted: story.lifted.map(format::clock),
@@ -219,6 +235,7 @@ fn fault(run: &Run, story: &Story) -> Fault {
         bars: bars(story),
         stages: stages(story),
         legend: story.stages.iter().map(|t| Legend { class: class(t.stage), name: t.stage.name() }).collect(),
+        told: told(evaluation, story.at, next),
         why: story.why.iter().map(|line| Why { at: format::clock(line.at), text: line.text.clone() }).collect(),
     }
 }

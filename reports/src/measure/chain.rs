@@ -188,6 +188,11 @@ pub fn is_operation(action: &Action) -> bool {
             | Action::Delay { .. }
             | Action::Lose { .. }
             | Action::KillPods { .. }
+            | Action::Leak { .. }
+            | Action::FillMemory { .. }
+            | Action::FillDisk { .. }
+            | Action::StopPart { .. }
+            | Action::Flood(_)
     )
 }
 

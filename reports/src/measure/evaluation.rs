@@ -11,6 +11,7 @@ use shakedown_engine::time::{Span, Time};
 use super::chain::{Story, stories};
 use super::distribution::Distribution;
 use super::expectation::{Judged, backing, judge};
+use super::highlights::{Highlight, highlights};
 use super::losses::{Ending, Loss};
 use super::measurements::{Measurements, Scope};
 use super::replicas::{RolloutTotals, WorkloadTotals};
@@ -71,6 +72,8 @@ pub struct Evaluation {
     pub violations: Vec<(Time, Property, String)>,
     /// Clients of the store that waited for their rate limit, and how long at most.
     pub throttled: Vec<(Client, Span)>,
+    /// What controllers, agents and the control plane told, in order of time.
+    pub highlights: Vec<Highlight>,
     /// When nothing was left to do after the last fault.
     pub converged: Option<Time>,
     /// Requests that failed before the first entry of the timeline, in thousandths.
@@ -151,6 +154,7 @@ pub fn evaluate(run: &Run) -> Evaluation {
         reason,
         expectations,
         faults: stories(run, &measured),
+        highlights: highlights(run, &measured, names),
         services: services(&measured, names),
         workloads: workloads(&measured, names),
         rollouts: rollouts(run, &measured, names),

@@ -10,6 +10,7 @@ use shakedown_engine::ids::{FaultId, ServiceId, WorkloadId};
 use super::chain::{detect_sample, detection, recover_sample, reschedule_sample};
 use super::distribution::Distribution;
 use super::duplicates::Duplicates;
+use super::events::Events;
 use super::losses::{Loss, Losses};
 use super::origins::Origins;
 use super::pods::Pods;
@@ -32,6 +33,8 @@ pub struct Measurements {
     pub replicas: Replicas,
     /// Places filled twice.
     pub duplicates: Duplicates,
+    /// What controllers did beyond replacing.
+    pub events: Events,
     /// Plain counts.
     pub tally: Tally,
 }
@@ -57,6 +60,7 @@ impl Measurements {
             traffic: TrafficTotals::new(run, &origins),
             replicas: Replicas::new(run, &pods),
             duplicates: Duplicates::new(run, &pods),
+            events: Events::new(run, &pods),
             tally: Tally::new(run, &pods),
             origins,
             pods,
@@ -103,6 +107,26 @@ impl Measurements {
             Metric::MaxPerNode => Distribution::new(self.workloads(scope).map(|w| Some(u64::from(w.max_per_node)))),
             // Requests that reached a revision newer than the first, of all requests.
             Metric::NewRevisionShare => self.new_revision_share(scope),
+            Metric::JobDuration => {
+                Distribution::new(self.events.jobs.iter().filter(|job| scope.has(job.0)).map(|job| job.1))
+            }
+            Metric::MachinesAdded | Metric::MachinesRemoved => {
+                let all = self.events.machines[usize::from(metric == Metric::MachinesRemoved)];
+                Distribution::single(if scope.workloads.is_none() { u64::from(all) } else { 0 })
+            }
+            // Plain counts of facts; what each counts is written at `Events`.
+            Metric::Preemptions
+            | Metric::DrainEvictions
+            | Metric::PressureEvictions
+            | Metric::TaintEvictions
+            | Metric::RefusedEvictions
+            | Metric::RefusedCreations
+            | Metric::OomKills
+            | Metric::JobCompletions
+            | Metric::JobFailures
+            | Metric::AutoscalerMoves => {
+                Distribution::single(self.events.counts.get(&metric).map_or(0, |counts| sum(counts, scope)))
+            }
             // Broken properties.
             Metric::Violations => Distribution::single(self.tally.violations.len() as u64),
         }
@@ -182,8 +206,18 @@ pub enum Direction {
 /// Which values of a metric are good news. Evicting and replacing is how an orchestrator repairs, so fewer is not better.
 pub fn direction(metric: Metric) -> Direction {
     match metric {
-        Metric::Availability | Metric::RolloutAvailability => Direction::LargerIsBetter,
-        Metric::Evictions | Metric::Replacements | Metric::MaxPerNode | Metric::NewRevisionShare => Direction::Neither,
+        Metric::Availability | Metric::RolloutAvailability | Metric::JobCompletions => Direction::LargerIsBetter,
+        Metric::Evictions
+        | Metric::Replacements
+        | Metric::MaxPerNode
+        | Metric::NewRevisionShare
+        | Metric::Preemptions
+        | Metric::DrainEvictions
+        | Metric::TaintEvictions
+        | Metric::RefusedEvictions
+        | Metric::AutoscalerMoves
+        | Metric::MachinesAdded
+        | Metric::MachinesRemoved => Direction::Neither,
         Metric::TimeToDetect
         | Metric::TimeToReschedule
         | Metric::TimeToRecover
@@ -193,6 +227,11 @@ pub fn direction(metric: Metric) -> Direction {
         | Metric::Pending
         | Metric::DuplicateTime
         | Metric::Restarts
+        | Metric::PressureEvictions
+        | Metric::RefusedCreations
+        | Metric::OomKills
+        | Metric::JobFailures
+        | Metric::JobDuration
         | Metric::Violations => Direction::SmallerIsBetter,
     }
 }

@@ -122,7 +122,16 @@ fn open_end(run: &Run, fault: FaultId) -> Option<Time> {
     let lasts = |entry: &Entry| {
         matches!(
             entry.action,
-            Action::Partition(_) | Action::Saturate { .. } | Action::Delay { .. } | Action::Lose { .. }
+            Action::Partition(_)
+                | Action::Saturate { .. }
+                | Action::Delay { .. }
+                | Action::Lose { .. }
+                | Action::Leak { .. }
+                | Action::FillMemory { .. }
+                | Action::FillDisk { .. }
+                | Action::StopPart { .. }
+                | Action::Flood(_)
+                | Action::Taint { .. }
         )
     };
     run.experiment.timeline.get(fault).is_some_and(lasts).then_some(run.end)

@@ -3,6 +3,7 @@
 //! Start at [`lines`].
 
 use shakedown_chaos::expect::Statistic;
+use shakedown_engine::time::Time;
 
 use super::style::{Paint, Style};
 use super::table::{Align, Table};
@@ -10,6 +11,9 @@ use super::{WIDTH, wrap};
 use crate::format;
 use crate::measure::{Evaluation, Measured, Stage, Story};
 use crate::run::Run;
+
+/// More events than this within one part of a run are left to the report.
+const MOST_TOLD: usize = 8;
 
 /// All faults and operations in the order of the timeline.
 pub(super) fn lines(run: &Run, evaluation: &Evaluation, style: Style) -> Vec<String> {
@@ -19,7 +23,9 @@ pub(super) fn lines(run: &Run, evaluation: &Evaluation, style: Style) -> Vec<Str
         lines.push(format!("{:>column$}  {}", "0:00", style.paint(Paint::Strong, "start")));
         lines.push(format!("{}  {sentence}", " ".repeat(column)));
     }
-    for story in &evaluation.faults {
+    let first = evaluation.faults.first().map_or(Time::MAX, |story| story.at);
+    lines.extend(told(evaluation, (Time::ZERO, first), style));
+    for (number, story) in evaluation.faults.iter().enumerate() {
         let indent = " ".repeat(column + 2);
         let mut at = format::clock(story.at);
         for line in wrap(&story.label, WIDTH - column - 4) {
@@ -29,11 +35,29 @@ pub(super) fn lines(run: &Run, evaluation: &Evaluation, style: Style) -> Vec<Str
         for line in wrap(&sentences(run, story), WIDTH - column - 4) {
             lines.push(format!("{indent}{line}"));
         }
+        let next = evaluation.faults.get(number + 1).map_or(Time::MAX, |story| story.at);
+        lines.extend(told(evaluation, (story.at, next), style).into_iter().map(|line| format!("{indent}{line}")));
         lines.extend(stages(run, story).lines(style).into_iter().map(|line| format!("{indent}{line}")));
     }
     if let Some(at) = evaluation.converged {
         let again = if evaluation.faults.is_empty() { "" } else { " again" };
         lines.push(format!("{:>column$}  everything that was wanted is in place{again}", format::clock(at)));
+    }
+    lines
+}
+
+/// What was told within a part of the run, a line each; the most of one part are said in few words.
+fn told(evaluation: &Evaluation, (from, to): (Time, Time), style: Style) -> Vec<String> {
+    let within: Vec<_> = evaluation.highlights.iter().filter(|h| (from..to).contains(&h.at)).collect();
+    let mut lines = Vec::new();
+    for highlight in within.iter().take(MOST_TOLD) {
+        let text = format!("{}  {}", format::clock(highlight.at), highlight.sentence());
+        let wrapped = wrap(&text, WIDTH - 14);
+        lines.extend(wrapped.iter().map(|line| style.paint(Paint::Faint, line)));
+    }
+    if within.len() > MOST_TOLD {
+        let more = format!("and {} more in the report", within.len() - MOST_TOLD);
+        lines.push(style.paint(Paint::Faint, &more));
     }
     lines
 }

@@ -10,10 +10,13 @@ use super::Checker;
 use crate::problem::Mark;
 use crate::raw::{ResolveRaw, TrafficRaw, ViaRaw};
 
-/// A short name inside the namespace is found with the first search domain: one lookup for each address family.
-const LOOKUPS: u32 = 2;
 /// Source: resolv.conf(5) has six search domains of old; ndots:5 asks for each of them and then for the name itself.
 const MAX_LOOKUPS: u32 = 32;
+/// Names with so many dots are tried as they are first.
+/// Source: kubernetes/kubernetes:pkg/kubelet/network/dns/dns.go, `defaultDNSOptions`, `ndots:5`.
+const NDOTS: usize = 5;
+/// A resolver asks for an IPv4 and an IPv6 address. Source: getaddrinfo(3), `AF_UNSPEC`.
+const FAMILIES: u32 = 2;
 
 impl Checker<'_> {
     /// The service that is asked, and where the scenario says so.
@@ -89,7 +92,7 @@ impl Checker<'_> {
             None if balanced => Via::LoadBalancer(check),
             None => Via::Service,
         };
-        let each = Names::EachTime(raw.lookups.map_or(LOOKUPS, |number| number.value));
+        let each = Names::EachTime(raw.lookups.map_or_else(|| self.lookups(raw, to, from), |number| number.value));
         let names = match raw.resolve.as_ref().map(|resolve| resolve.value) {
             Some(ResolveRaw::Never) => Names::Known,
             Some(ResolveRaw::Each) => each,
@@ -101,6 +104,41 @@ impl Checker<'_> {
         let port = raw.port.and_then(|port| u16::try_from(port.value).ok());
         Reach { via, keep_alive: raw.keep_alive.unwrap_or(false), names, port }
     }
+}
+
+impl Checker<'_> {
+    /// Lookups that clients make for the name as they write it.
+    fn lookups(&self, raw: &TrafficRaw, to: ServiceId, from: &Clients) -> u32 {
+        let catalog = &*self.low.catalog;
+        let spec = &catalog.services[to];
+        let (name, namespace) = (catalog.text(spec.name), catalog.text(spec.namespace));
+        let home = match from {
+            Clients::Workload(workload) => catalog.text(catalog.workloads[*workload].namespace),
+            _ => namespace,
+        };
+        let short = if home == namespace { name.to_owned() } else { format!("{name}.{namespace}") };
+        let written = raw.name.as_ref().or(raw.host.as_ref()).map_or(short.as_str(), |name| name.value.as_str());
+        lookups(written, home, &format!("{name}.{namespace}.svc.{DOMAIN}"))
+    }
+}
+
+/// The cluster's domain. Source: kubernetes/kubernetes:cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go.
+const DOMAIN: &str = "cluster.local";
+
+/// Lookups for a name as written in a pod of the namespace `home`, until `target` is found; a name outside of the
+/// cluster is found when it is asked for as it is.
+fn lookups(written: &str, home: &str, target: &str) -> u32 {
+    if written.ends_with('.') {
+        return FAMILIES;
+    }
+    // Source: kubernetes/kubernetes:pkg/kubelet/network/dns/dns.go, `generateSearchesForDNSClusterFirst`.
+    let search = [format!("{home}.svc.{DOMAIN}"), format!("svc.{DOMAIN}"), DOMAIN.to_owned()];
+    let mut tries: Vec<String> = search.iter().map(|domain| format!("{written}.{domain}")).collect();
+    let early = written.bytes().filter(|&byte| byte == b'.').count() >= NDOTS;
+    tries.insert(if early { 0 } else { tries.len() }, written.to_owned());
+    let inside = tries.iter().position(|name| name == target);
+    let found = inside.or_else(|| tries.iter().position(|name| name == written)).unwrap_or(tries.len() - 1);
+    (found as u32 + 1) * FAMILIES
 }
 
 /// How well a rule's host fits: exactly, by wildcard, or because it has none.
@@ -125,6 +163,19 @@ fn under(prefix: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_take_as_many_lookups_as_their_dots_and_the_search_list_say() {
+        let count = |written: &str, home: &str| lookups(written, home, "web.shop.svc.cluster.local");
+        assert_eq!(count("web", "shop"), 2, "the first search domain");
+        assert_eq!(count("web.shop", "shop"), 4);
+        assert_eq!(count("web.shop", "other"), 4, "web.shop.other.svc... does not exist");
+        assert_eq!(count("web.shop.svc", "other"), 6);
+        assert_eq!(count("web.shop.svc.cluster.local", "other"), 8, "four dots: all search domains first");
+        assert_eq!(count("web.shop.svc.cluster.local.", "other"), 2, "a final dot: as it is");
+        assert_eq!(count("api.example.com", "other"), 8);
+        assert_eq!(count("a.b.c.d.example.com", "other"), 2, "five dots: as it is first");
+    }
 
     #[test]
     fn paths_match_by_element_and_hosts_by_one_label() {

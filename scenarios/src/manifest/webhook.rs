@@ -1,10 +1,12 @@
 //! Admission webhooks.
 //!
-//! What a webhook would change or refuse is not known here; whether it answers at all is what outages are made of.
+//! What a webhook would change or refuse is not known here; whether it answers at all is what outages are made of. One
+//! that a workload of the manifests serves is registered when that workload first answers, as its installer does.
 
 use k8s_openapi::api::admissionregistration::v1 as hook;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use shakedown_engine::model::{WebhookFailure, WebhookSpec};
+use shakedown_engine::ids::ServiceId;
+use shakedown_engine::model::{WebhookFailure, WebhookSpec, WorkloadKind, WorkloadSpec};
 use shakedown_engine::time::Span;
 
 use super::{Lowering, affinity, place};
@@ -101,22 +103,15 @@ impl Lowering<'_> {
                 None => return,
             },
         };
-        let asked = |operation: &str, resources: &[&str]| {
-            from.rules.iter().any(|rule| {
-                let operations = rule.operations.as_deref().unwrap_or_default();
-                let named = rule.resources.as_deref().unwrap_or_default();
-                operations.iter().any(|own| own == "*" || own == operation)
-                    && named.iter().any(|own| own == "*" || own == "*/*" || resources.contains(&own.as_str()))
-            })
-        };
-        let changed = |resources: &[&str]| asked("CREATE", resources) || asked("UPDATE", resources);
         let name = self.catalog.names.intern(&from.name);
+        let after_service = service.is_some_and(|service| self.is_backed(service));
         self.catalog.webhooks.push(WebhookSpec {
             name,
-            create_pods: asked("CREATE", &["pods"]),
-            update_pods: asked("UPDATE", &["pods", "pods/*", "pods/status"]),
-            workloads: changed(&["deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"]),
-            nodes: changed(&["nodes", "leases", "nodes/*", "nodes/status"]),
+            create_pods: asked(&from.rules, &["CREATE"], ("", &["pods"])),
+            update_pods: asked(&from.rules, &["UPDATE"], ("", &["pods"])),
+            workloads: kinds(&from.rules),
+            nodes: asked(&from.rules, &["UPDATE"], ("coordination.k8s.io", &["leases"])),
+            after_service,
             namespaces,
             exempt: Vec::new(),
             objects,
@@ -125,4 +120,47 @@ impl Lowering<'_> {
             on_failure: if failure == "Fail" { WebhookFailure::Fail } else { WebhookFailure::Ignore },
         });
     }
+
+    /// Whether a workload that exists from the start stands behind a service.
+    fn is_backed(&self, service: ServiceId) -> bool {
+        let catalog = &*self.catalog;
+        let spec = &catalog.services[service];
+        let behind = |workload: &WorkloadSpec| {
+            let labels = &catalog.templates[workload.template].labels;
+            workload.at_start
+                && workload.namespace == spec.namespace
+                && spec.selector.as_ref().is_some_and(|selector| selector.matches(labels, &catalog.names))
+        };
+        catalog.workloads.rows().iter().any(behind)
+    }
+}
+
+/// Kinds of workloads, as rules name them.
+const KINDS: [(WorkloadKind, &str, &str); 6] = [
+    (WorkloadKind::Deployment, "apps", "deployments"),
+    (WorkloadKind::ReplicaSet, "apps", "replicasets"),
+    (WorkloadKind::StatefulSet, "apps", "statefulsets"),
+    (WorkloadKind::DaemonSet, "apps", "daemonsets"),
+    (WorkloadKind::Job, "batch", "jobs"),
+    (WorkloadKind::CronJob, "batch", "cronjobs"),
+];
+
+fn kinds(rules: &[hook::RuleWithOperations]) -> Vec<WorkloadKind> {
+    let named = |&&(_, group, resource): &&(WorkloadKind, &str, &str)| {
+        asked(rules, &["CREATE", "UPDATE"], (group, &[resource]))
+    };
+    KINDS.iter().filter(named).map(|&(kind, ..)| kind).collect()
+}
+
+/// Whether rules match one of these operations on resources of a group.
+/// Source: kubernetes/kubernetes:staging/src/k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go.
+fn asked(rules: &[hook::RuleWithOperations], operations: &[&str], (group, resources): (&str, &[&str])) -> bool {
+    let any = |list: &Option<Vec<String>>, fits: &dyn Fn(&str) -> bool| {
+        list.iter().flatten().any(|own| own == "*" || fits(own))
+    };
+    rules.iter().any(|rule| {
+        any(&rule.operations, &|own| operations.contains(&own))
+            && any(&rule.api_groups, &|own| own == group)
+            && any(&rule.resources, &|own| own == "*/*" || resources.contains(&own))
+    })
 }

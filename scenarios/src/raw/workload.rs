@@ -176,8 +176,11 @@ shape! {
         keep_alive: Option<bool>,
         /// How clients ask the cluster's DNS: `never`, `each` attempt, or the time for which they keep an answer.
         resolve: Option<At<ResolveRaw>>,
-        /// Lookups before an attempt with `resolve: each`. Default: 2, an address of each family.
+        /// Lookups before an attempt with `resolve: each`. Default: what `name` takes.
         lookups: Option<At<u32>>,
+        /// The name as clients write it: `web`, `web.shop`, `web.shop.svc.cluster.local.`, `api.example.com`. How many
+        /// lookups it takes follows from it. Default: `host`, or the shortest that works.
+        name: Option<At<String>>,
         /// Port of the pods, for network policies. Default: any.
         port: Option<At<u32>>,
         /// How a load balancer checks its targets: `{ interval: 10s, threshold: 3 }`.

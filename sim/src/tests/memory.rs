@@ -58,16 +58,15 @@ fn a_container_that_starts_beyond_its_limit_is_killed_as_soon_as_it_has_started_
 }
 
 #[test]
-fn the_kernel_kills_pods_without_requests_first_however_little_they_hold() {
-    // 8 GiB and 100 MiB may be held: the burstable one grows until that is reached.
-    let mut rig = crowd(&[(4000, 600, 4000), (100, 0, 0)]);
+fn the_kernel_kills_a_small_pod_without_requests_before_a_large_one_that_keeps_to_its_own() {
+    // 8 GiB and 100 MiB may be held: the large one grows until that is reached.
+    let mut rig = crowd(&[(4000, 600, 8000), (400, 0, 0)]);
     rig.run_ms(1_200_000);
     let killed = killed(&rig);
-    assert_eq!(killed[0].1, 1);
-    assert_eq!(killed[1].1, 0, "and then the one that grows");
-    // 4192 MiB are left at 10 MiB a second; with the 100 MiB of the other one 10 s less; it grows from 1.5 s on.
-    assert!((killed[0].0).abs_diff(410_700) < 1_500, "{killed:?}");
-    assert!((killed[1].0).abs_diff(420_700) < 1_500, "{killed:?}");
+    assert_eq!(killed.iter().map(|kill| kill.1).collect::<Vec<_>>(), [1, 0], "and then the one that grows");
+    // 3892 MiB are left at 10 MiB a second from 1.5 s on, and 400 more once the other one is gone.
+    assert!(killed[0].0.abs_diff(390_700) < 1_500, "{killed:?}");
+    assert!((killed[1].0 - killed[0].0).abs_diff(40_000) < 1_500, "{killed:?}");
 }
 
 #[test]

@@ -184,14 +184,18 @@ fn affinity_keeps_clients_at_an_endpoint_that_is_dead_but_published() {
     assert_eq!(stuck.refused * 2, stuck.requests, "no retry helps");
 }
 
-/// A DNS of one pod on node 2, asked for names before each attempt.
-fn with_names(habit: Names) -> Rig {
-    let mut setup = Setup::new(3).users(100, Clients::Nodes(Default::default()));
+/// Adds a DNS and has it asked.
+fn dns(mut setup: Setup, habit: Names) -> Setup {
     let (name, namespace) = (setup.catalog.names.intern("kube-dns"), setup.catalog.names.intern("kube-system"));
     let spec = ServiceSpec { selector: None, ..ServiceSpec::new(name, namespace, Selector::default()) };
     setup.catalog.services.push(spec);
     traffic(&mut setup).reach.names = habit;
-    let mut rig = setup.start();
+    setup
+}
+
+/// A DNS of one pod on node 2, asked for names before each attempt.
+fn with_names(habit: Names) -> Rig {
+    let mut rig = dns(Setup::new(3).users(100, Clients::Nodes(Default::default())), habit).start();
     (0..3).for_each(|pod| rig.start(pod, pod));
     rig.run_ms(2_000);
     rig.publish(1, &[0, 1]);
@@ -212,6 +216,34 @@ fn nothing_works_without_names() {
     let at = |second: u64| slices.iter().rfind(|s| s.since <= Time::from_secs(second)).expect("there is traffic");
     assert_eq!(at(15).timed_out, at(15).requests, "published but dead: lookups get lost");
     assert_eq!(at(25).refused, at(25).requests, "not published: lookups are refused");
+}
+
+#[test]
+fn lookups_cost_the_servers_and_too_many_of_them_get_lost() {
+    let run = |rate: u64, timeout: Span| {
+        // One server of names with four cores at 1 ms for each lookup answers 4,000 a second.
+        let mut setup = dns(costly(Setup::new(3).users(rate, Clients::Nodes(Default::default()))), Names::EachTime(2));
+        traffic(&mut setup).timeout = timeout;
+        let mut rig = setup.start();
+        (0..3).for_each(|pod| rig.start(pod, pod));
+        rig.run_ms(2_000);
+        rig.publish(1, &[0, 1]);
+        rig.order(OrderKind::Publish(edition(1, 1, &[2])));
+        rig.run_ms(8_000);
+        let first = load(&rig, 2);
+        rig.run_ms(120_000);
+        let slices = rig.slices();
+        let last = slices.last().expect("there is traffic");
+        (first, load(&rig, 2), last.timed_out * 1000 / last.requests, last.latency)
+    };
+    let (first, later, lost, _) = run(1_500, Span::from_secs(1));
+    assert_eq!((first, later, lost), (3000, 3000, 0), "two lookups each, all answered");
+    let (first, later, lost, _) = run(3_000, Span::from_secs(1));
+    assert!(first == 6000 && later > 8000, "what is lost is asked for again after 5 s: {first}, {later}");
+    assert!((600..900).contains(&lost), "both lookups must be answered: {lost} of 1000 lost");
+    let (_, _, patient, latency) = run(3_000, Span::from_secs(20));
+    assert!(patient < lost, "who waits for longer than 5 s gets a second chance: {patient}");
+    assert!(latency > Span::from_secs(1), "at the price of 5 s: {latency:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::runtime::micro;
 use crate::world::SimWorld;
 
 /// Load is given to containers in thousandths of a core, rounded up, so that tiny changes disturb nobody.
-pub(super) const LOAD_STEP: u64 = 1000;
+pub(crate) const LOAD_STEP: u64 = 1000;
 
 /// How many of a source's clients have a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,9 +147,21 @@ impl SimWorld {
 
     /// What users of a source want in all.
     pub(super) fn attempts_wanted(&self, id: TrafficId) -> u128 {
+        self.attempts_made(id) * u128::from(self.resolved(id).part) / u128::from(CERTAIN)
+    }
+
+    /// Attempts in 1,000 s, in parts of a billion, those without an address among them.
+    pub(crate) fn attempts_made(&self, id: TrafficId) -> u128 {
         let rate = if self.active(id) { self.experiment.traffic[id].rate_per_1000s } else { 0 };
-        let attempts = proportion(self.loads.sources[id].attempts, self.resolved(id), CERTAIN);
-        u128::from(rate) * u128::from(attempts)
+        u128::from(rate) * u128::from(self.loads.sources[id].attempts)
+    }
+
+    /// CPU time of one request at a pod, whoever asks.
+    pub(crate) fn cost_at(&self, pod: PodId) -> Option<u64> {
+        let row = self.pods.get(pod)?;
+        let spec = &self.catalog.templates[row.template];
+        let serves = serves(row.cells[spec.init.len()].phase);
+        serves.then(|| self.behaviour(spec.containers[0].image).cpu_per_request.as_nanos())
     }
 
     /// Looks at one endpoint by itself.
@@ -161,7 +173,7 @@ impl SimWorld {
         self.change_load(pod, id, load);
     }
 
-    pub(super) fn change_load(&mut self, pod: PodId, source: TrafficId, after: u64) {
+    pub(crate) fn change_load(&mut self, pod: PodId, source: TrafficId, after: u64) {
         let Some(cell) = self.server(pod) else { return };
         let row = self.pods.get_mut(pod).expect("its server was just found");
         let slot = row.loads.iter().position(|(from, _)| *from == source);
@@ -184,10 +196,8 @@ impl SimWorld {
 
     /// CPU time of one request at a pod, `None` when it does not serve.
     pub(super) fn cost_of(&self, pod: PodId, source: TrafficId) -> Option<u64> {
-        let row = self.pods.get(pod).filter(|row| !self.loads.walls.closed(source, row.template))?;
-        let spec = &self.catalog.templates[row.template];
-        let serves = serves(row.cells[spec.init.len()].phase);
-        serves.then(|| self.behaviour(spec.containers[0].image).cpu_per_request.as_nanos())
+        let template = self.pods.get(pod)?.template;
+        if self.loads.walls.closed(source, template) { None } else { self.cost_at(pod) }
     }
 }
 

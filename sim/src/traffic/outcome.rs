@@ -12,6 +12,7 @@ use super::audience::Stand;
 use super::endpoint::Endpoint;
 use crate::container::Phase;
 use crate::cpu::proportion;
+use crate::names::Resolved;
 use crate::network::CERTAIN;
 use crate::world::SimWorld;
 
@@ -117,12 +118,17 @@ impl Attempt {
         }
     }
 
-    /// The same when only so many lookups of the name are answered and the others time out.
-    pub(super) fn resolved(&self, traffic: &Traffic, (part, endpoints): (u64, u64)) -> Self {
-        if part == CERTAIN {
+    /// The same when only so many lookups of the name are answered, some of them late, and the others time out.
+    pub(super) fn resolved(&self, traffic: &Traffic, (names, endpoints): (Resolved, u64)) -> Self {
+        let Resolved { part, waited } = names;
+        if part == CERTAIN && waited == 0 {
             return *self;
         }
         let mut sum = self.scaled(part);
+        let late = |amount: u64| proportion(amount, waited, part.max(1));
+        let slow = if traffic.slow_after.is_some_and(|limit| Resolved::WAIT > limit) { late(sum.good) } else { 0 };
+        sum.latency += u128::from(late(sum.good) + late(sum.slow)) * u128::from(Resolved::WAIT.as_nanos());
+        (sum.good, sum.slow) = (sum.good - slow, sum.slow + slow);
         let miss = (CERTAIN - part) * endpoints;
         sum.timed_out += miss;
         sum.waste += u128::from(miss) * u128::from(traffic.timeout.as_nanos());

@@ -89,6 +89,14 @@ pub(crate) fn owners(catalog: &Catalog, experiment: &Experiment) -> Vec<Option<W
             owners[template.index()].get_or_insert(workload);
         }
     }
+    // Twins differ in nothing but their priority.
+    for (_, entry) in experiment.timeline.iter() {
+        if let Action::DefaultPriority { twins } = &entry.action {
+            for (template, twin) in twins {
+                owners[twin.index()] = owners[template.index()];
+            }
+        }
+    }
     owners
 }
 

@@ -10,6 +10,7 @@ use super::endpoint::Endpoint;
 use super::outcome::{AT_HOME, Attempt, Mix, Total, nobody, serves};
 use super::pins::{Hold, pinned_load};
 use super::scope::{Rule, Scope, View, ViewKey};
+use crate::names::{LOOKUPS, lookup_load};
 use crate::network::{CERTAIN, Place};
 use crate::proxy::{Apart, Content};
 use crate::world::SimWorld;
@@ -17,15 +18,30 @@ use crate::world::SimWorld;
 impl SimWorld {
     /// Panics when what is kept up to date differs from what is worked out from scratch.
     pub(crate) fn check_traffic(&self) {
+        if !self.names_stale() {
+            assert_eq!(self.names.known(), self.answers_now(), "answers at {}", self.now);
+            self.check_lookups();
+        }
         for id in self.loads.sources.ids() {
             let source = &self.loads.sources[id];
             let clients = self.every_client(id);
             let mix = if self.active(id) { self.mix_from_scratch(id, &clients) } else { Mix::default() };
-            assert_eq!(self.names.known(), self.answers_now(), "answers at {}", self.now);
             assert_eq!(source.mix, mix, "outcomes of {id:?} at {}", self.now);
             if !source.feedback_planned {
                 self.check_loads(id, &clients);
             }
+        }
+    }
+
+    /// Each server has its part of all lookups, and nobody else has any.
+    fn check_lookups(&self) {
+        let servers = self.lookup_servers();
+        for pod in (0..200).map(PodId) {
+            let Some(row) = self.pods.get(pod) else { continue };
+            let share = || lookup_load(self.lookups_wanted(), self.cost_at(pod).unwrap_or(0), servers.len());
+            let want = if servers.contains(&pod) { share() } else { 0 };
+            let have = row.loads.iter().find(|(from, _)| *from == LOOKUPS).map_or(0, |entry| entry.1);
+            assert_eq!(have, want, "lookups at {pod:?} at {}", self.now);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Node pressure: thresholds, graces, ranking, marks, and pods that are not taken.
 
 use super::*;
-use crate::profile::pressure::Signals;
 use crate::profile::pressure::PressurePolicy;
+use crate::profile::pressure::Signals;
 
 const MIB: i64 = 1 << 20;
 

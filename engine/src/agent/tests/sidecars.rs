@@ -18,10 +18,7 @@ fn with_sidecars() -> Node {
 fn sidecars_start_in_their_turn_and_the_others_follow_once_they_run() {
     let mut node = with_sidecars();
     node.boot().assign(POD).run(10.0);
-    check(
-        &node.lines(&["start 7"]),
-        "0 start 7 Init(0)\n0.5 start 7 Init(1)\n2 start 7 Init(2)\n2.5 start 7 Main(0)",
-    );
+    check(&node.lines(&["start 7"]), "0 start 7 Init(0)\n0.5 start 7 Init(1)\n2 start 7 Init(2)\n2.5 start 7 Main(0)");
     assert_eq!(node.times("> 7 Running { ready: true }"), [3.0]);
 }
 
