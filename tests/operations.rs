@@ -9,7 +9,6 @@ use shakedown_chaos::session::Session;
 use shakedown_engine::Engine;
 use shakedown_engine::fact::{Deletion, Fact, FactKind};
 use shakedown_engine::ids::WorkloadId;
-use shakedown_engine::profile::Profile;
 use shakedown_engine::rng::Streams;
 use shakedown_scenarios::{Files, Plan, ReadError, load_from};
 use shakedown_sim::SimWorld;
@@ -26,6 +25,7 @@ impl Files for Memory {
 struct Ran {
     plan: Plan,
     facts: Vec<Fact>,
+    contradictions: Vec<String>,
 }
 
 /// Four nodes of 4 cores, a manifest, a timeline; ten minutes on Kubernetes.
@@ -43,16 +43,14 @@ fn run_for(duration: &str, manifest: &str, rest: &str) -> Ran {
 
 fn run_plan(plan: Plan) -> Ran {
     let streams = Streams::new(1);
-    let mut profile = Profile::named("kubernetes").unwrap();
-    for (flag, value) in plan.overrides.iter().flat_map(|(_, all)| all) {
-        profile.set(flag, value.clone()).unwrap();
-    }
+    let profile = plan.profile("kubernetes").unwrap();
     let engine = Engine::new(Arc::clone(&plan.catalog), profile, streams);
     let world = SimWorld::new(Arc::clone(&plan.catalog), Arc::clone(&plan.experiment), streams);
     let mut session = Session::new(engine, world, Arc::clone(&plan.experiment), streams);
     session.run();
+    let contradictions = session.engine().view().contradictions();
     let facts = session.finish(SimWorld::finish).facts;
-    Ran { plan, facts }
+    Ran { plan, facts, contradictions }
 }
 
 impl Ran {
@@ -132,10 +130,14 @@ fn an_eviction_is_refused_by_a_budget_and_is_not_asked_for_again() {
 fn pods_with_a_lower_deletion_cost_go_first() {
     let timeline = "timeline:\n  - { at: 2m, deletion_cost: { workload: web, on: { nodes: [n2] }, cost: -10 } }\n  - { at: 3m, scale: { workload: web, replicas: 3 } }\n";
     let ran = run(&deployment("web", 4, ""), timeline);
-    let on: BTreeMap<_, _> = ran.facts.iter().filter_map(|f| match f.kind {
-        FactKind::PodBound { pod, node } => Some((pod, node)),
-        _ => None,
-    }).collect();
+    let on: BTreeMap<_, _> = ran
+        .facts
+        .iter()
+        .filter_map(|f| match f.kind {
+            FactKind::PodBound { pod, node } => Some((pod, node)),
+            _ => None,
+        })
+        .collect();
     let gone = ran.facts.iter().find_map(|f| match f.kind {
         FactKind::PodDeleting { pod, why: Deletion::ScaledDown } => Some(pod),
         _ => None,
@@ -173,9 +175,7 @@ fn gates_hold_pods_until_they_are_removed() {
 #[test]
 fn a_default_priority_concerns_pods_created_after_it() {
     let pod = "nodeSelector: { kubernetes.io/hostname: n1 }, ";
-    let big = |name: &str, replicas| {
-        deployment(name, replicas, pod).replace("cpu: 100m", "cpu: 1500m")
-    };
+    let big = |name: &str, replicas| deployment(name, replicas, pod).replace("cpu: 100m", "cpu: 1500m");
     let manifest = format!("{}{}", big("old", 2), big("new", 0));
     let scale = "  - { at: 3m, scale: { workload: new, replicas: 1 } }\n";
     let none = run(&manifest, &format!("timeline:\n{scale}"));
@@ -191,7 +191,8 @@ fn a_default_priority_concerns_pods_created_after_it() {
 #[test]
 fn a_suspended_job_gives_its_pods_up_and_begins_anew_when_it_is_resumed() {
     let job = "apiVersion: batch/v1\nkind: Job\nmetadata: { name: sums }\nspec:\n  template: { spec: { restartPolicy: Never, containers: [{ name: a, image: a }] } }\n";
-    let timeline = "images: { a: { runs_for: 60s } }\ntimeline:\n  - { at: 30s, suspend: sums }\n  - { at: 3m, resume: sums }\n";
+    let timeline =
+        "images: { a: { runs_for: 60s } }\ntimeline:\n  - { at: 30s, suspend: sums }\n  - { at: 3m, resume: sums }\n";
     let ran = run(job, timeline);
     let done = ran.times(|k| matches!(k, FactKind::JobCompleted { .. }));
     assert!(done.len() == 1 && (240.0..250.0).contains(&done[0]), "{done:?}");
@@ -210,4 +211,67 @@ fn a_late_node_joins_when_it_is_switched_on() {
     let ran = run_plan(plan);
     let bound = ran.times(|k| matches!(k, FactKind::PodBound { .. }));
     assert!(bound.len() == 4 && bound.iter().all(|at| *at > 180.0), "{bound:?}");
+}
+
+/// A webhook in front of the API, served by `hook`, for these resources of a group.
+fn webhook(group: &str, resources: &str) -> String {
+    let pod = "nodeSelector: { kubernetes.io/hostname: n1 }, terminationGracePeriodSeconds: 1, ";
+    format!(
+        "{}apiVersion: v1\nkind: Service\nmetadata: {{ name: hook }}\nspec: {{ selector: {{ app: hook }}, ports: [{{ port: 443 }}] }}\n---\napiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {{ name: v }}\nwebhooks:\n  - name: v.example.com\n    admissionReviewVersions: [v1]\n    sideEffects: None\n    clientConfig: {{ service: {{ name: hook, namespace: default }} }}\n    rules: [{{ apiGroups: [{group}], apiVersions: [v1], operations: ['*'], resources: [{resources}] }}]\n---\n",
+        deployment("hook", 1, pod)
+    )
+}
+
+#[test]
+fn a_webhook_on_leases_that_does_not_answer_makes_every_node_look_dead() {
+    let manifest = format!("{}{}", webhook("coordination.k8s.io", "leases"), deployment("web", 4, ""));
+    let ran = run(&manifest, "timeline: [{ at: 2m, scale: { workload: hook, replicas: 0 } }]\n");
+    let refused = ran.times(|k| matches!(k, FactKind::LeasesRefused { on: true, .. }));
+    assert!(refused.len() == 1 && (120.0..125.0).contains(&refused[0]), "{refused:?}");
+    let unhealthy = ran.times(|k| matches!(k, FactKind::NodeUnhealthy { .. }));
+    assert!(unhealthy.len() == 4 && unhealthy.iter().all(|at| (160.0..190.0).contains(at)), "{unhealthy:?}");
+    // Without leases nothing is scheduled either: no node is there to take the webhook's pod back.
+    let timeline = "timeline:\n  - { at: 2m, scale: { workload: hook, replicas: 0 } }\n  - { at: 3m30s, scale: { workload: hook, replicas: 1 } }\n";
+    let ran = run(&manifest, timeline);
+    assert!(ran.times(|k| matches!(k, FactKind::NodeHealthy { .. })).is_empty(), "a deadlock does not end by itself");
+}
+
+#[test]
+fn a_webhook_on_replica_sets_holds_rollouts_until_it_answers_again() {
+    let manifest = format!("{}{}", webhook("apps", "replicasets"), deployment("web", 4, ""));
+    let timeline = "timeline:\n  - { at: 2m, for: 3m, kill: { nodes: [n1] } }\n  - { at: 4m, deploy: { workload: web, image: 'a:2' } }\n";
+    let ran = run_for("20m", &manifest, timeline);
+    let web = ran.workload("web");
+    let refused = ran.times(|k| matches!(k, FactKind::ChangeRefused { workload, .. } if *workload == web));
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let done = ran.times(|k| matches!(k, FactKind::RolloutCompleted { workload, .. } if *workload == web));
+    assert!(done.last().is_some_and(|at| *at > 300.0), "{done:?}");
+}
+
+#[test]
+fn a_webhook_on_deployments_refuses_commands_but_not_scaling() {
+    let manifest = format!("{}{}", webhook("apps", "deployments"), deployment("web", 2, ""));
+    let timeline = "timeline:\n  - { at: 2m, scale: { workload: hook, replicas: 0 } }\n  - { at: 4m, deploy: { workload: web, image: 'a:2' } }\n  - { at: 5m, scale: { workload: web, replicas: 4 } }\n";
+    let ran = run(&manifest, timeline);
+    let web = ran.workload("web");
+    assert_eq!(ran.times(|k| matches!(k, FactKind::ChangeRefused { workload, .. } if *workload == web)), [240.0]);
+    assert!(ran.times(|k| matches!(k, FactKind::RolloutStarted { workload, .. } if *workload == web)).is_empty());
+    assert_eq!(ran.times(|k| matches!(k, FactKind::PodCreated { workload, .. } if *workload == web)).len(), 4);
+}
+
+const EVERYTHING: &str = include_str!("everything.yaml");
+
+#[test]
+fn all_kinds_live_an_hour_of_faults_together_without_contradictions() {
+    let timeline = "set: { kube-scheduler.replicas: 2, kube-controller-manager.replicas: 2 }\nimages: { a: { startup: 1s }, batch: { runs_for: 40s } }\ntraffic: [{ to: web, rate: 50/s }]\ntimeline:\n  - { at: 5m, for: 10m, kill: { nodes: [n2] } }\n  - { at: 8m, deploy: { workload: web, image: 'a:2' } }\n  - { at: 16m, for: 5m, drain: { nodes: [n3] } }\n  - { at: 20m, for: 2m, control_plane: { stop: controllers, instances: all } }\n  - { at: 25m, scale: { workload: db, replicas: 3 } }\n  - { at: 28m, for: 3m, taint: { nodes: [n1], taint: 'repair=now:NoExecute' } }\n  - { at: 33m, evict: { workload: web } }\n  - { at: 36m, update_strategy: { workload: log, max_unavailable: 2 } }\n  - { at: 37m, deploy: { workload: log, image: 'a:3' } }\n  - { at: 40m, for: 1m, partition: { from: { nodes: [n4] }, to: control-plane } }\n  - { at: 45m, kill_pods: { workload: db, count: 1 } }\n";
+    let ran = run_for("60m", EVERYTHING, timeline);
+    assert!(ran.contradictions.is_empty(), "{:?}", ran.contradictions);
+    assert!(ran.times(|k| matches!(k, FactKind::Violated { .. })).is_empty());
+    let runs = ran.times(|k| matches!(k, FactKind::JobCompleted { .. }));
+    assert!(runs.len() > 8, "the job, and a run of the cron job each five minutes: {runs:?}");
+    for name in ["web", "db", "log"] {
+        let workload = ran.workload(name);
+        let ready = ran.times(|k| matches!(k, FactKind::WorkloadCreated { workload: w } if *w == workload));
+        assert_eq!(ready.len(), 1, "{name}");
+    }
 }

@@ -75,6 +75,8 @@ pub enum Action {
         /// How much, in thousandths of the disk.
         permille: u32,
     },
+    /// The service proxies of hosts hang or are gone: rules stay as they are; lifted: they start again.
+    StopProxies(NodeSelection),
     /// An operator closes nodes for new pods; lifted: opens them again.
     Cordon(NodeSelection),
     /// An operator opens nodes for new pods.
@@ -265,6 +267,11 @@ pub enum Effect {
         nodes: Vec<NodeId>,
         /// Thousandths of the disk.
         permille: u32,
+    },
+    /// The service proxies of these hosts change no rules any more.
+    StopProxies {
+        /// Which.
+        nodes: Vec<NodeId>,
     },
     /// Containers of these pods are killed where they run.
     CrashPods {

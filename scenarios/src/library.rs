@@ -27,6 +27,10 @@ const SHOP: (&str, &str) = ("manifests/shop.yaml", include_str!("../library/mani
 /// The application of the walk-through.
 const GUESTBOOK: (&str, &str) = ("manifests/guestbook.yaml", include_str!("../library/manifests/guestbook.yaml"));
 
+/// A policy engine whose webhook must admit its own pods.
+const POLICY: (&str, &str) =
+    ("manifests/policy-webhook.yaml", include_str!("../library/manifests/policy-webhook.yaml"));
+
 macro_rules! embedded {
     ($($name:literal, $about:literal, [$($file:ident),*];)+) => {
         &[$(Embedded {
@@ -46,6 +50,7 @@ const LIBRARY: &[Embedded] = embedded! {
     "partition-heals", "Nodes are cut off and come back: how long does everything run twice?", [SHOP];
     "beyond-capacity", "More replicas than the cluster holds: do the others suffer, and do they start when room appears?", [];
     "zone-loss", "One of three zones goes dark: what do users notice?", [SHOP];
+    "webhook-deadlock", "The webhook that guards every pod loses its own pods: who lets them back in?", [POLICY];
     "online-boutique", "Google's Online Boutique loses one of three zones", [BOUTIQUE];
     "k8s-01-dead-node", "A node dies. Why does it take six minutes until its pods run elsewhere?", [];
     "k8s-02-mass-failure", "Sixty of 120 nodes of a zone die at once. How long does the last of them wait to be given up?", [];

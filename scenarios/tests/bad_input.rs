@@ -341,3 +341,18 @@ proptest! {
         let _ = load_from("s.yaml", &Memory(all.into_iter().collect()));
     }
 }
+
+#[test]
+fn operations_name_what_exists_and_say_what_changes() {
+    check("timeline: [{ at: 5m, taint: { nodes: doe, taint: broken } }]\n", &["E0204 s.yaml:9:49"]);
+    check("timeline: [{ at: 5m, untaint: { nodes: doe, taint: 'a:Sometimes' } }]\n", &["E0204 s.yaml:9:52"]);
+    check("timeline: [{ at: 5m, out_of_service: { nodes: dough } }]\n", &["E0301 s.yaml:9:47"]);
+    check("timeline: [{ at: 5m, evict: { workload: shoe } }]\n", &["E0303 s.yaml:9:41"]);
+    check("timeline: [{ at: 5m, suspend: shop }]\n", &["E0410 s.yaml:9:31"]);
+    check("timeline: [{ at: 5m, ungate: shop }]\n", &["E0410 s.yaml:9:30"]);
+    check("timeline: [{ at: 5m, update_strategy: { workload: shop, partition: 1 } }]\n", &["E0410 s.yaml:9:51"]);
+    check("timeline: [{ at: 5m, for: 1m, evict: { workload: shop } }]\n", &["E0405 s.yaml:9:27"]);
+    check("timeline: [{ at: 5m, default_priority: { class: a, value: 2000000000 } }]\n", &["E0204 s.yaml:9:59"]);
+    let both = "timeline:\n  - { at: 5m, taint: { nodes: doe, taint: 'a:NoSchedule' } }\n  - { at: 5m, untaint: { nodes: doe, taint: a } }\n";
+    check(both, &["E0411 s.yaml:11:28"]);
+}

@@ -46,6 +46,7 @@ impl FaultTarget for SimWorld {
             }
             Effect::CrashPods { pods } => self.crash(pods, cause),
             Effect::Leak { pods, rate } => self.leak(fault, pods, *rate, cause),
+            Effect::StopProxies { nodes } => self.stop_proxies(fault, nodes, cause),
             Effect::FillMemory { nodes, permille } => self.fill(fault, nodes, (Stuff::Memory, *permille), cause),
             Effect::FillDisk { nodes, permille } => self.fill(fault, nodes, (Stuff::Disk, *permille), cause),
         }
@@ -65,6 +66,7 @@ impl FaultTarget for SimWorld {
         }
         self.seal(fault, cause);
         self.unfill(fault, cause);
+        self.start_proxies(fault, cause);
         let linked = self.net.lift(fault);
         self.links_changed(&linked, cause);
     }

@@ -12,13 +12,13 @@
 //! which clients differ; a host that boots knows nothing until its first sync; a client that was cut off watches again
 //! when its agent reconnects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use shakedown_chaos::experiment::Experiment;
 use shakedown_chaos::load::{Traffic, Via};
 use shakedown_engine::fact::{FactId, FactKind, FactLog};
-use shakedown_engine::ids::{Id, NodeId, PodId, ServiceId, ZoneId};
+use shakedown_engine::ids::{FaultId, Id, NodeId, PodId, ServiceId, ZoneId};
 use shakedown_engine::message::Publication;
 use shakedown_engine::model::Catalog;
 use shakedown_engine::rng::{Purpose, Streams};
@@ -112,6 +112,8 @@ struct Feed {
 pub(crate) enum Apart {
     /// Its host is down.
     Down { since: Time },
+    /// Its proxy hangs and keeps its rules; whoever asks for names there is not concerned.
+    Hung(BTreeMap<(ServiceId, Reader), Content>),
     /// It is cut off and keeps what it knew.
     Frozen(BTreeMap<(ServiceId, Reader), Content>),
     /// It came back and still acts on what it knew where it has not heard more.
@@ -134,6 +136,8 @@ pub(crate) struct Proxies {
     pub(crate) name_ttl: Span,
     last_proxies: Option<Time>,
     last_ingresses: Option<Time>,
+    /// Nodes whose proxies hang, and what holds them.
+    hung: BTreeMap<NodeId, BTreeSet<FaultId>>,
 }
 
 /// When somebody acts on what it knows at `known` who acts at most once in `period`.
@@ -183,6 +187,7 @@ impl Proxies {
             name_ttl: Span::ZERO,
             last_proxies: None,
             last_ingresses: None,
+            hung: BTreeMap::new(),
         }
     }
 
@@ -201,7 +206,8 @@ impl Proxies {
         match self.apart.get(&node) {
             None => Some(self.regular(key, self.phase(node), now)),
             Some(Apart::Down { .. }) => None,
-            Some(Apart::Frozen(known)) => known.get(&key).cloned(),
+            Some(Apart::Hung(_)) if key.1 != Reader::Proxy => Some(self.regular(key, self.phase(node), now)),
+            Some(Apart::Hung(known) | Apart::Frozen(known)) => known.get(&key).cloned(),
             Some(Apart::CatchingUp { since, known, .. }) => {
                 self.newest(key, self.phase(node), (*since, now)).or_else(|| known.get(&key).cloned())
             }
@@ -293,12 +299,44 @@ impl SimWorld {
         if matches!(self.proxies.apart.get(&node), Some(Apart::Down { .. } | Apart::Frozen(_))) {
             return;
         }
-        let feeds = self.proxies.feeds.iter();
-        let keys: Vec<_> = feeds.flat_map(|(&s, feed)| feed.readers.iter().map(move |&reader| (s, reader))).collect();
-        let view = |key| Some((key, self.proxies.irregular(key, node, self.now)?));
-        let known = keys.into_iter().filter_map(view).collect();
+        let known = self.known_at(node);
         self.proxies.apart.insert(node, Apart::Frozen(known));
         self.mark_views(cause);
+    }
+
+    fn known_at(&self, node: NodeId) -> BTreeMap<(ServiceId, Reader), Content> {
+        let feeds = self.proxies.feeds.iter();
+        let keys = feeds.flat_map(|(&s, feed)| feed.readers.iter().map(move |&reader| (s, reader)));
+        keys.filter_map(|key| Some((key, self.proxies.irregular(key, node, self.now)?))).collect()
+    }
+
+    /// Proxies hang, or their processes are gone: the kernel keeps the rules that it has.
+    pub(crate) fn stop_proxies(&mut self, fault: FaultId, nodes: &[NodeId], cause: FactId) {
+        for &node in nodes {
+            self.proxies.hung.entry(node).or_default().insert(fault);
+            if matches!(self.proxies.apart.get(&node), None | Some(Apart::CatchingUp { .. })) {
+                let known = self.known_at(node);
+                self.proxies.apart.insert(node, Apart::Hung(known));
+            }
+        }
+        self.mark_views(cause);
+    }
+
+    /// Proxies that nothing else holds start again: each lists everything and programs it at once.
+    pub(crate) fn start_proxies(&mut self, fault: FaultId, cause: FactId) {
+        let held = self.proxies.hung.iter().filter(|(_, by)| by.contains(&fault)).map(|(&node, _)| node);
+        for node in held.collect::<Vec<_>>() {
+            let by = self.proxies.hung.get_mut(&node).expect("it was just found");
+            by.remove(&fault);
+            if !by.is_empty() {
+                continue;
+            }
+            self.proxies.hung.remove(&node);
+            if let Some(Apart::Hung(known)) = self.proxies.apart.get(&node).cloned() {
+                self.catch_up_view(node, known, cause);
+                self.mark_views(cause);
+            }
+        }
     }
 
     /// A node that was cut off hears of changes again.
@@ -307,6 +345,10 @@ impl SimWorld {
             return;
         }
         let Some(Apart::Frozen(known)) = self.proxies.apart.remove(&node) else { return };
+        if self.proxies.hung.contains_key(&node) {
+            self.proxies.apart.insert(node, Apart::Hung(known));
+            return self.mark_views(cause);
+        }
         self.catch_up_view(node, known, cause);
         self.loads.regroup_all();
     }
@@ -328,6 +370,8 @@ impl SimWorld {
 
     /// A host booted: its proxy starts without any rules.
     pub(crate) fn view_regained(&mut self, node: NodeId, cause: FactId) {
+        // Every process of the host starts anew, a proxy that hung among them.
+        self.proxies.hung.remove(&node);
         if self.links[node].cut {
             self.proxies.apart.insert(node, Apart::Frozen(BTreeMap::new()));
         } else {

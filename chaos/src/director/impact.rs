@@ -69,6 +69,9 @@ impl Impact {
             Action::FillDisk { nodes, permille } => {
                 Self::physical(Effect::FillDisk { nodes: resolve::nodes(scene, nodes, lots), permille: *permille })
             }
+            Action::StopProxies(hosts) => {
+                Self::physical(Effect::StopProxies { nodes: resolve::nodes(scene, hosts, lots) })
+            }
             Action::Cordon(hosts) => Self::Operator(Operation::Cordon { nodes: resolve::nodes(scene, hosts, lots) }),
             Action::Uncordon(hosts) => {
                 Self::Operator(Operation::Uncordon { nodes: resolve::nodes(scene, hosts, lots) })
@@ -251,6 +254,7 @@ impl Impact {
                 | Effect::Reboot { nodes }
                 | Effect::FillMemory { nodes, .. }
                 | Effect::FillDisk { nodes, .. }
+                | Effect::StopProxies { nodes }
                 | Effect::Saturate { nodes, .. } => Some(nodes),
                 Effect::Network { .. } | Effect::CrashPods { .. } | Effect::Leak { .. } => None,
             },
@@ -274,6 +278,7 @@ impl Impact {
                 | Effect::Reboot { nodes }
                 | Effect::FillMemory { nodes, .. }
                 | Effect::FillDisk { nodes, .. }
+                | Effect::StopProxies { nodes }
                 | Effect::Saturate { nodes, .. } => Some(nodes),
                 Effect::Network { .. } | Effect::CrashPods { .. } | Effect::Leak { .. } => None,
             },

@@ -4,15 +4,16 @@
 //! the store agrees. Pods that are not tried yet are in `waiting`, pods that push others aside in `preemption`. Start at [`Control::schedule`].
 
 use crate::control::preemption::Preempting;
+use crate::control::tables::PodRow;
 use crate::control::waiting::Waiting;
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, FactId, FactKind};
-use crate::ids::{NodeId, PodId};
+use crate::ids::{NodeId, PodId, Table, TemplateId};
 use crate::model::Catalog;
 use crate::profile::Profile;
 use crate::rng::{Purpose, Streams};
 use crate::scheduler::queue::{Event, NodeChange, SchedulingQueue};
-use crate::scheduler::{Outcome, Refusal, Request, Scheduler};
+use crate::scheduler::{FilterSet, Outcome, Refusal, Request, Scheduler};
 use crate::time::{Span, Time};
 
 use std::collections::BTreeMap;
@@ -219,11 +220,11 @@ impl Control {
     pub(super) fn pod_moved(&mut self, cx: &mut Cx<'_>, event: Event, pod: PodId) {
         let (pods, moved) = (&self.pods, self.pods[pod].template);
         let Scheduling { queue, scheduler, .. } = &mut self.scheduling;
-        let helps = |waiting: PodId, filters| scheduler.helps(event, moved, (pods[waiting].template, filters));
-        queue.on_event_for(event, cx.now, helps);
+        let helps = |waiting, filters| scheduler.helps(event, moved, (waiting, filters));
+        queue.on_event_for(event, cx.now, once_a_kind(pods, helps));
     }
 
-    /// A node opened or closed: pods that were refused may fit now.
+    /// A node opened or closed, and the scheduler has been told: pods that were refused may fit now.
     pub(super) fn node_changed_for_queue(&mut self, cx: &mut Cx<'_>) {
         let change = NodeChange { taints: true, unschedulable: true, ..NodeChange::default() };
         self.tell_queue(cx, Event::NodeUpdated(change));
@@ -231,7 +232,13 @@ impl Control {
 
     /// Something changed: pods that were refused may fit now.
     pub(super) fn tell_queue(&mut self, cx: &mut Cx<'_>, event: Event) {
-        self.scheduling.queue.on_event(event, cx.now);
+        let Scheduling { queue, scheduler, .. } = &mut self.scheduling;
+        if let Event::NodeAdded | Event::NodeUpdated(_) = event {
+            let helps = |waiting, filters| scheduler.node_helps(event, (waiting, filters));
+            queue.on_event_for(event, cx.now, once_a_kind(&self.pods, helps));
+        } else {
+            queue.on_event(event, cx.now);
+        }
         self.wake_scheduler(cx);
     }
 
@@ -242,5 +249,24 @@ impl Control {
             total.add(&self.catalog.templates[self.pods[pod].template].requests);
         }
         (total.cpu.0, total.memory.0)
+    }
+}
+
+/// Asks once for waiting pods that come one after the other and are of one template, refused by the same filters.
+fn once_a_kind(
+    pods: &Table<PodId, PodRow>,
+    helps: impl Fn(TemplateId, FilterSet) -> bool,
+) -> impl FnMut(PodId, FilterSet) -> bool {
+    let mut last = None;
+    move |pod, filters| {
+        let kind = (pods[pod].template, filters);
+        match last {
+            Some((known, answer)) if known == kind => answer,
+            _ => {
+                let answer = helps(kind.0, kind.1);
+                last = Some((kind, answer));
+                answer
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::{Catalog, PodTemplate, PodTerm, SpreadConstraint, Toleration, 
 use crate::profile::{Filter, Placement, SchedulerProfile, Score};
 use crate::scheduler::counters::{ClassId, CounterId, Effect, FixedId, Members, TopologyId, carried, term_matches};
 use crate::scheduler::fixed::NodeRule;
+use crate::scheduler::fitting::{FitId, Fitting, Shape};
 use crate::scheduler::ledger::Ledger;
 use crate::scheduler::topology::{Key, Scope};
 use crate::scheduler::usage::Demand;
@@ -40,6 +41,12 @@ pub(super) struct Class {
     pub(super) siblings: Option<CounterId>,
     /// The same by zone.
     pub(super) siblings_by_zone: Option<CounterId>,
+    /// Which nodes admit it by themselves.
+    pub(super) fit: FitId,
+    /// No rule looks at anything but the node itself and free amounts.
+    pub(super) amounts_only: bool,
+    /// What a node says by itself comes before all other filters' words: it need not be asked twice.
+    pub(super) node_first: bool,
     /// Images of all containers, one entry a container.
     pub(super) images: Vec<ImageId>,
 }
@@ -76,6 +83,7 @@ pub(super) struct Compiler<'a> {
     pub(super) placement: &'a Placement,
     pub(super) ledger: &'a mut Ledger,
     pub(super) carriers: &'a mut Carriers,
+    pub(super) fitting: &'a mut Fitting,
 }
 
 impl Compiler<'_> {
@@ -105,6 +113,9 @@ impl Compiler<'_> {
             pulls: Vec::new(),
             siblings: None,
             siblings_by_zone: None,
+            fit: FitId::default(),
+            amounts_only: false,
+            node_first: false,
             images: spec.init.iter().chain(&spec.containers).map(|container| container.image).collect(),
         };
         self.spread((template, workload), &mut class);
@@ -121,6 +132,9 @@ impl Compiler<'_> {
             class.siblings = Some(self.ledger.counter_for(own.clone(), Key::Node, Scope::Anywhere));
             class.siblings_by_zone = Some(self.ledger.counter_for(own, zone, Scope::Anywhere));
         }
+        class.fit = self.fitting.row(Shape::of(&class));
+        class.amounts_only = class.looks_at_amounts_only();
+        class.node_first = class.demand.is_amounts() && node_comes_first(&self.placement.filters);
         (id, class)
     }
 
@@ -319,6 +333,18 @@ pub(super) fn notice(
     if scored && !ignored && weight != 0 {
         class.pulls.push((counter, weight));
     }
+}
+
+/// True when node-only filters come first, then amounts, then whatever looks further.
+fn node_comes_first(filters: &[Filter]) -> bool {
+    let rank = |filter: &Filter| match filter {
+        Filter::NodeUnschedulable | Filter::NodeName | Filter::TaintToleration | Filter::NodeAffinity => Some(0),
+        // A pod without ports never fails it.
+        Filter::NodePorts => return None,
+        Filter::NodeResourcesFit => Some(1),
+        _ => Some(2),
+    };
+    filters.iter().filter_map(rank).is_sorted()
 }
 
 fn of_kind(template: &PodTemplate, when: WhenUnsatisfiable) -> Vec<&SpreadConstraint> {

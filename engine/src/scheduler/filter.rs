@@ -50,15 +50,17 @@ impl Scheduler {
             self.scratch.feasible = feasible;
             return 0; // The original does not even begin to look at nodes.
         }
-        let order = std::mem::take(&mut self.order);
         let sight = self.sight(ask);
-        let nodes = sight.as_deref().unwrap_or(&order);
-        let start = if nodes.is_empty() { 0 } else { self.next_start % nodes.len() };
-        let nodes = nodes[start..].iter().chain(&nodes[..start]).copied();
-        let looked_at = if self.nominations.is_empty() {
-            self.scan(ask, nodes, &mut feasible)
-        } else {
-            self.scan_twice(ask, nodes, &mut feasible)
+        let by_column = sight.is_none() && self.column(ask);
+        let order = std::mem::take(&mut self.order);
+        let looked_at = match &sight {
+            Some(sight) => self.scan(ask, sight, &mut feasible),
+            None => {
+                let scan = if by_column { Self::scan_column } else { Self::scan };
+                let looked_at = scan(self, ask, &order, &mut feasible);
+                self.fitting.scanned(self.classes[ask.class].fit, looked_at);
+                looked_at
+            }
         };
         if !order.is_empty() {
             self.next_start = (self.next_start + looked_at as usize) % order.len();
@@ -69,18 +71,22 @@ impl Scheduler {
     }
 
     /// How many feasible nodes are looked for among `nodes`. Without scores the first one is as good as any.
-    fn wanted(&self, class: ClassId, nodes: usize) -> usize {
+    pub(super) fn wanted(&self, class: ClassId, nodes: usize) -> usize {
         let placement = self.placement(class);
         if placement.scores.is_empty() { 1 } else { placement.sampling.wanted(nodes as u32) as usize }
     }
 
-    fn scan(&self, ask: Ask, nodes: impl Iterator<Item = NodeId>, feasible: &mut Vec<u32>) -> u32 {
+    fn scan(&mut self, ask: Ask, nodes: &[NodeId], feasible: &mut Vec<u32>) -> u32 {
+        let start = if nodes.is_empty() { 0 } else { self.next_start % nodes.len() };
+        let wanted = self.wanted(ask.class, nodes.len());
+        let turned = nodes[start..].iter().chain(&nodes[..start]).copied();
+        if !self.nominations.is_empty() {
+            return self.scan_twice(ask, turned, wanted, feasible);
+        }
         let class = &self.classes[ask.class];
         let checks = self.checks(class);
-        let all = nodes.size_hint().1.expect("a chain of slices knows its length");
-        let wanted = self.wanted(ask.class, all);
         let mut looked_at = 0;
-        for node in nodes {
+        for node in turned {
             looked_at += 1;
             if self.meets(class, checks, node) {
                 feasible.push(node.0);
@@ -93,9 +99,13 @@ impl Scheduler {
     }
 
     /// The same where nodes were promised to pods.
-    fn scan_twice(&mut self, ask: Ask, nodes: impl Iterator<Item = NodeId>, feasible: &mut Vec<u32>) -> u32 {
-        let all = nodes.size_hint().1.expect("a chain of slices knows its length");
-        let wanted = self.wanted(ask.class, all);
+    fn scan_twice(
+        &mut self,
+        ask: Ask,
+        nodes: impl Iterator<Item = NodeId>,
+        wanted: usize,
+        feasible: &mut Vec<u32>,
+    ) -> u32 {
         let mut looked_at = 0;
         for node in nodes {
             looked_at += 1;
@@ -162,11 +172,17 @@ impl Scheduler {
             refusal.add_times(&verdict, self.order.len() as u32);
             return refusal;
         }
-        let order = std::mem::take(&mut self.order);
         let sight = self.sight(ask);
         let mut looked = std::mem::take(&mut self.looked);
         looked.pod = Some(ask.pod);
         looked.helpful.clear();
+        if sight.is_none() && self.classes[ask.class].node_first && self.column(ask) {
+            let order = std::mem::take(&mut self.order);
+            refusal = self.refusal_by_column(ask, &order, &mut looked.helpful);
+            (self.order, self.looked) = (order, looked);
+            return refusal;
+        }
+        let order = std::mem::take(&mut self.order);
         let mut verdict = Verdict::of(Reason::NotNamed);
         for &node in sight.as_deref().unwrap_or(&order) {
             if self.nominations.is_empty() {
@@ -241,6 +257,15 @@ impl Scheduler {
     #[inline]
     fn spread_refusal(&self, class: &Class, n: usize) -> Option<Reason> {
         class.hard.iter().find_map(|constraint| self.skew_refusal(constraint, n))
+    }
+
+    /// The first rule about other pods that refuses a node.
+    pub(super) fn pods_refuse(&self, class: &Class, node: NodeId) -> Option<Reason> {
+        self.profiles[class.profile].placement.filters.iter().find_map(|filter| match filter {
+            Filter::PodTopologySpread => self.spread_refusal(class, node.index()),
+            Filter::InterPodAffinity => self.affinity_refusal(class, node.index()),
+            _ => None,
+        })
     }
 
     fn skew_refusal(&self, constraint: &HardSpread, n: usize) -> Option<Reason> {

@@ -100,6 +100,11 @@ impl Rules {
         }
     }
 
+    /// The profile's filters, in its order.
+    pub(super) fn filters(&self) -> &[Filter] {
+        &self.filters
+    }
+
     /// The same for a pod that tolerates more than its template says.
     pub(super) fn tolerating(mut self, more: Vec<Toleration>) -> Self {
         self.tolerations.extend(more);

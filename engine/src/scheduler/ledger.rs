@@ -87,6 +87,12 @@ impl Ledger {
         counter.of(self.topologies[counter.topology].domain_of[n])
     }
 
+    /// True when pods of a class are counted there.
+    pub(super) fn counts(&self, id: CounterId, class: ClassId) -> bool {
+        let group = self.counters[id].group;
+        self.classes[class].member_of.iter().any(|(member_of, _)| *member_of == group)
+    }
+
     /// A pod takes its place.
     pub(super) fn enter(&mut self, class: ClassId, node: NodeId) {
         let tallies = &mut self.tallies[node.index()];

@@ -12,6 +12,7 @@
 mod class;
 mod counters;
 mod filter;
+mod fitting;
 mod fixed;
 mod hints;
 mod ledger;
@@ -48,6 +49,8 @@ use crate::rollout::daemon;
 use crate::scheduler::class::{Carriers, Class, Compiler, notice};
 use crate::scheduler::counters::{ClassId, FixedId, Seat};
 use crate::scheduler::filter::{Ask, Looked};
+use crate::scheduler::hints::NodeNews;
+use crate::scheduler::fitting::Fitting;
 use crate::scheduler::fixed::{Fixed, Rules};
 use crate::scheduler::ledger::Ledger;
 use crate::scheduler::nominated::Nominations;
@@ -97,7 +100,10 @@ pub struct Scheduler {
     region: Option<Symbol>,
     seats: Vec<Option<Seat>>,
     roster: Roster,
+    fitting: Fitting,
     nominations: Nominations,
+    /// For queueing hints.
+    news: Option<NodeNews>,
     /// What the last refusal saw, for preemption.
     looked: Looked,
     scratch: Scratch,
@@ -140,7 +146,9 @@ impl Scheduler {
             region: catalog.names.find(REGION_LABEL),
             seats: Vec::new(),
             roster: Roster::new(catalog.nodes.len(), differ),
+            fitting: Fitting::default(),
             nominations: Nominations::default(),
+            news: None,
             looked: Looked::default(),
             scratch: Scratch::default(),
             volumes: volumes::Volumes::new(&catalog),
@@ -181,7 +189,9 @@ impl Scheduler {
         for (_, fixed) in self.fixed.iter_mut() {
             fixed.update(node, &state, &self.catalog);
         }
+        self.news = Some((node, self.ledger.state(node).cloned()));
         self.ledger.set_state(node, Some(state));
+        self.fitting.changed(node);
     }
 
     /// Forgets a node. Pods charged to it keep their place until they are released.
@@ -232,6 +242,7 @@ impl Scheduler {
         self.seats[row] = Some(Seat { class, node, terminating: false, preempted: false });
         self.usage.charge(&self.classes[class].demand, node.index());
         self.ledger.enter(class, node);
+        self.fitting.changed(node);
         self.volumes.enter(pod.pod, node);
         let (priority, pod) = (self.classes[class].priority, pod.pod);
         self.roster.enter(node, Occupant { priority, started: Time::MAX, pod, class });
@@ -247,6 +258,7 @@ impl Scheduler {
         self.usage.release(&self.classes[seat.class].demand, n);
         self.usage.terminating[n] -= u32::from(seat.terminating);
         self.ledger.leave(seat.class, node, seat.terminating);
+        self.fitting.changed(node);
         self.volumes.leave(pod.pod, node);
         self.roster.leave(node, pod.pod);
         self.looked.pod = None;
@@ -357,6 +369,7 @@ impl Scheduler {
         if self.order_is_stale {
             self.order = self.tree.list();
             self.order_is_stale = false;
+            self.fitting.reorder(&self.order, self.catalog.nodes.len());
         }
     }
 
@@ -376,14 +389,17 @@ impl Scheduler {
             placement: &self.profiles[profile].placement,
             ledger: &mut self.ledger,
             carriers: &mut self.carriers,
+            fitting: &mut self.fitting,
         };
         let (id, class) = compiler.compile((pod.template, pod.workload), (fixed, profile));
-        for (_, other) in self.classes.iter_mut() {
+        let news = self.carriers.len() > carriers_before;
+        for (_, other) in self.classes.iter_mut().filter(|_| news) {
             let template = &self.catalog.templates[other.template];
             for (counter, term, effect) in &self.carriers[carriers_before..] {
                 let placement = &self.profiles[other.profile].placement;
                 notice(other, (template, placement), &self.catalog, (*counter, term, *effect));
             }
+            other.amounts_only = other.looks_at_amounts_only();
         }
         let pushed = self.classes.push(class);
         assert!(id == pushed, "classes and their memberships are registered together");

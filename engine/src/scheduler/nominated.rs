@@ -36,16 +36,10 @@ impl Nominations {
         self.by_pod.is_empty()
     }
 
-    /// True when `ask` must make way for a pod that the node was promised to.
-    pub(super) fn concern(&self, ask: Ask, node: NodeId) -> bool {
-        let nominees = self.by_node.get(&node).into_iter().flatten();
-        nominees.into_iter().any(|n| n.pod != ask.pod && n.priority >= ask.priority)
-    }
-
     /// Classes of the pods on a node that `ask` must make way for, in the order of promises.
-    fn ahead_of(&self, ask: Ask, node: NodeId) -> Vec<ClassId> {
+    pub(super) fn ahead_of(&self, ask: Ask, node: NodeId) -> impl Iterator<Item = ClassId> + '_ {
         let nominees = self.by_node.get(&node).into_iter().flatten();
-        nominees.filter(|n| n.pod != ask.pod && n.priority >= ask.priority).map(|n| n.class).collect()
+        nominees.filter(move |n| n.pod != ask.pod && n.priority >= ask.priority).map(|n| n.class)
     }
 }
 
@@ -57,6 +51,7 @@ impl Scheduler {
         let nominee = Nominee { pod: pod.pod, class, priority: self.classes[class].priority };
         self.nominations.by_pod.insert(pod.pod, node);
         self.nominations.by_node.entry(node).or_default().push(nominee);
+        self.fitting.changed(node);
         self.looked.pod = None;
     }
 
@@ -68,6 +63,7 @@ impl Scheduler {
         if nominees.is_empty() {
             self.nominations.by_node.remove(&node);
         }
+        self.fitting.changed(node);
         self.looked.pod = None;
     }
 
@@ -87,14 +83,14 @@ impl Scheduler {
     /// True when a node passes all filters, with the pods that it was promised to and without them.
     pub(super) fn passes(&mut self, ask: Ask, node: NodeId) -> bool {
         self.feasible(ask.class, node) && {
-            let ahead = self.nominations.ahead_of(ask, node);
+            let ahead: Vec<ClassId> = self.nominations.ahead_of(ask, node).collect();
             ahead.is_empty() || self.with_guests(&ahead, node, |scheduler| scheduler.feasible(ask.class, node))
         }
     }
 
     /// The first filter that refuses a node: with the pods that it was promised to, then without them.
     pub(super) fn judge(&mut self, ask: Ask, node: NodeId) -> Option<Verdict> {
-        let ahead = if self.nominations.is_empty() { Vec::new() } else { self.nominations.ahead_of(ask, node) };
+        let ahead: Vec<ClassId> = self.nominations.ahead_of(ask, node).collect();
         let guests = match ahead.is_empty() {
             true => None,
             false => self.with_guests(&ahead, node, |scheduler| scheduler.verdict(ask.class, node)),
@@ -104,6 +100,7 @@ impl Scheduler {
 
     /// Looks at a node while pods of these classes are there, too.
     fn with_guests<R>(&mut self, guests: &[ClassId], node: NodeId, look: impl FnOnce(&Self) -> R) -> R {
+        let version = self.usage.version[node.index()];
         for &class in guests {
             self.put_in(class, node);
         }
@@ -111,6 +108,7 @@ impl Scheduler {
         for &class in guests.iter().rev() {
             self.take_out(class, node);
         }
+        self.usage.version[node.index()] = version; // All is as it was.
         result
     }
 

@@ -14,6 +14,7 @@ use crate::ids::{BudgetId, Id, NodeId, PodId};
 use crate::labels::Interner;
 use crate::profile::{Filter, PreemptionArgs};
 use crate::scheduler::class::Class;
+use crate::scheduler::counters::ClassId;
 use crate::scheduler::filter::Ask;
 use crate::scheduler::outcome::{Verdict, sentence};
 use crate::scheduler::roster::Occupant;
@@ -28,6 +29,11 @@ pub trait Budgets {
 
     /// Disruptions that a budget allows now (`status.disruptionsAllowed`).
     fn allowed(&self, budget: BudgetId) -> u32;
+
+    /// True when no pod is covered by any budget.
+    fn is_empty(&self) -> bool {
+        false
+    }
 }
 
 /// No budgets at all.
@@ -39,6 +45,10 @@ impl Budgets for NoBudgets {
 
     fn allowed(&self, _: BudgetId) -> u32 {
         0
+    }
+
+    fn is_empty(&self) -> bool {
+        true
     }
 }
 
@@ -201,6 +211,10 @@ impl Scheduler {
         let offset = self.stream.index(potential.len());
         let share = potential.len() * args.min_percent as usize / 100;
         let wanted = share.max(args.min_nodes as usize).min(potential.len());
+        if !self.roster.any_below(ask.priority) {
+            why.no_victims = potential.len() as u32;
+            return Preemption::Nowhere(why);
+        }
         let (mut clean, mut violating) = (Vec::new(), Vec::new());
         for &node in potential[offset..].iter().chain(&potential[..offset]) {
             match self.trial(ask, node, budgets) {
@@ -227,10 +241,11 @@ impl Scheduler {
         if lower.is_empty() {
             return Trial::NoVictims;
         }
-        if self.amounts_decide(ask, node) {
-            return self.trial_by_amounts(ask, node, budgets);
+        if let Some(trial) = self.trial_by_amounts(ask, node, budgets) {
+            return trial;
         }
         let lower = lower.to_vec();
+        let version = self.usage.version[node.index()];
         for occupant in &lower {
             self.lift(occupant, node);
         }
@@ -239,6 +254,7 @@ impl Scheduler {
                 for occupant in lower.iter().rev() {
                     self.set_down(occupant, node);
                 }
+                self.usage.version[node.index()] = version; // All is as it was.
                 return Trial::Refused(verdict);
             }
             None => reprieve(&lower, budgets, |occupant| {
@@ -254,39 +270,54 @@ impl Scheduler {
         for occupant in &victims {
             self.set_down(occupant, node);
         }
+        self.usage.version[node.index()] = version;
         Trial::Fits(Victims::new(node, &victims, violations))
     }
 
-    /// True when of all filters only free resources can change by removing pods from this node.
-    fn amounts_decide(&self, ask: Ask, node: NodeId) -> bool {
+    /// True when what the pod's rules count on this node stays the same whatever becomes of the pods there.
+    fn counts_stay(&self, ask: Ask, node: NodeId) -> bool {
         let class = &self.classes[ask.class];
-        class.looks_at_amounts_only()
-            && self.volumes.needs(ask.pod).is_none()
-            && self.placement(ask.class).filters.contains(&Filter::NodeResourcesFit)
-            && (self.nominations.is_empty() || !self.nominations.concern(ask, node))
-            && self.fixed[class.fixed].passes[node.index()]
+        class.amounts_only || {
+            let lower = self.roster.below(node, ask.priority).iter().map(|occupant| occupant.class);
+            lower.chain(self.nominations.ahead_of(ask, node)).all(|other| !self.is_counted(class, other))
+        }
     }
 
-    /// The same as the rest of [`Scheduler::trial`], computed with amounts alone.
-    fn trial_by_amounts(&self, ask: Ask, node: NodeId, budgets: &dyn Budgets) -> Trial {
-        let demand = &self.classes[ask.class].demand;
+    /// True when a rule of `class` counts pods of the other one.
+    fn is_counted(&self, class: &Class, other: ClassId) -> bool {
+        let hard = class.hard.iter().map(|constraint| constraint.counter);
+        let affinity = [&class.near, &class.far, &class.repelled_by].into_iter().flatten().copied();
+        hard.chain(affinity).any(|counter| self.ledger.counts(counter, other))
+    }
+
+    /// The same as the rest of [`Scheduler::trial`], computed with amounts alone; `None` when more has to be looked at.
+    fn trial_by_amounts(&self, ask: Ask, node: NodeId, budgets: &dyn Budgets) -> Option<Trial> {
+        let class = &self.classes[ask.class];
+        let plain = class.node_first && self.fixed[class.fixed].passes[node.index()];
+        let fit = self.placement(ask.class).filters.contains(&Filter::NodeResourcesFit);
+        if !plain || !fit || self.volumes.needs(ask.pod).is_some() {
+            return None;
+        }
         let lower = self.roster.below(node, ask.priority);
-        let amounts = |occupant: &Occupant| {
-            let taken = &self.classes[occupant.class].demand;
-            [1, taken.cpu, taken.memory, taken.ephemeral]
-        };
-        let mut free = self.usage.free_amounts(node.index());
+        let amounts = |occupant: &Occupant| self.classes[occupant.class].demand.amounts();
+        let mut free = self.free_beside_guests(ask, node);
         for occupant in lower {
             let taken = amounts(occupant);
             (0..free.len()).for_each(|i| free[i] += taken[i]);
         }
-        let wanted = [1, demand.cpu, demand.memory, demand.ephemeral];
+        let wanted = class.demand.amounts();
         let fits = |free: &[i64; 4]| (0..free.len()).all(|i| wanted[i] <= 0 || wanted[i] <= free[i]);
         if !fits(&free) {
             let short = [Reason::Pods, Reason::Cpu, Reason::Memory, Reason::Ephemeral];
             let short = (0..free.len()).filter(|&i| wanted[i] > 0 && wanted[i] > free[i]).map(|i| short[i]);
             let reasons = short.collect();
-            return Trial::Refused(Verdict { filter: Filter::NodeResourcesFit, reasons, unresolvable: false });
+            return Some(Trial::Refused(Verdict { filter: Filter::NodeResourcesFit, reasons, unresolvable: false }));
+        }
+        if !self.counts_stay(ask, node) {
+            return None;
+        }
+        if let Some(reason) = self.pods_refuse(class, node) {
+            return Some(Trial::Refused(Verdict::of(reason)));
         }
         let (victims, violations) = reprieve(lower, budgets, |occupant| {
             let taken = amounts(occupant);
@@ -298,7 +329,7 @@ impl Scheduler {
             }
             stays
         });
-        Trial::Fits(Victims::new(node, &victims, violations))
+        Some(Trial::Fits(Victims::new(node, &victims, violations)))
     }
 
     /// Takes a pod out of the counts of its node.
@@ -331,6 +362,9 @@ fn reprieve(
     budgets: &dyn Budgets,
     mut stays: impl FnMut(&Occupant) -> bool,
 ) -> (Vec<Occupant>, u32) {
+    if budgets.is_empty() {
+        return (lower.iter().filter(|occupant| !stays(occupant)).copied().collect(), 0);
+    }
     let (violating, others) = by_budget(lower, budgets);
     let mixed = !violating.is_empty() && !others.is_empty();
     let mut victims: Vec<Occupant> = violating.into_iter().filter(|occupant| !stays(occupant)).collect();
@@ -378,9 +412,6 @@ impl Class {
     /// True when no rule of the class looks at other pods: preemption needs to compare amounts only.
     pub(super) fn looks_at_amounts_only(&self) -> bool {
         let counts = [&self.near, &self.far, &self.repelled_by];
-        counts.iter().all(|counters| counters.is_empty())
-            && self.hard.is_empty()
-            && self.demand.ports.is_empty()
-            && self.demand.extended.is_empty()
+        counts.iter().all(|counters| counters.is_empty()) && self.hard.is_empty() && self.demand.is_amounts()
     }
 }

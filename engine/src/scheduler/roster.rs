@@ -3,6 +3,8 @@
 //! Kept only where pods differ in priority, so that other clusters pay nothing. It decides nothing. Start at
 //! [`Roster::below`].
 
+use std::collections::BTreeMap;
+
 use crate::ids::{Id, NodeId, PodId};
 use crate::scheduler::counters::ClassId;
 use crate::time::Time;
@@ -30,12 +32,14 @@ impl Occupant {
 #[derive(Clone, Debug)]
 pub(super) struct Roster {
     nodes: Option<Vec<Vec<Occupant>>>,
+    /// Pods of each priority.
+    of_priority: BTreeMap<i32, u32>,
 }
 
 impl Roster {
     /// An empty roster. `differ`: there are pods of different priorities.
     pub(super) fn new(nodes: usize, differ: Differ) -> Self {
-        Self { nodes: (differ == Differ::Yes).then(|| vec![Vec::new(); nodes]) }
+        Self { nodes: (differ == Differ::Yes).then(|| vec![Vec::new(); nodes]), of_priority: BTreeMap::new() }
     }
 
     /// A pod takes its place.
@@ -44,13 +48,24 @@ impl Roster {
         let row = &mut nodes[node.index()];
         let at = row.partition_point(|other| other.rank() < occupant.rank());
         row.insert(at, occupant);
+        *self.of_priority.entry(occupant.priority).or_default() += 1;
     }
 
     /// A pod is gone.
     pub(super) fn leave(&mut self, node: NodeId, pod: PodId) {
-        if let Some(nodes) = &mut self.nodes {
-            nodes[node.index()].retain(|occupant| occupant.pod != pod);
+        let Some(nodes) = &mut self.nodes else { return };
+        let row = &mut nodes[node.index()];
+        let at = row.iter().position(|occupant| occupant.pod == pod).expect("what leaves has entered");
+        let count = self.of_priority.get_mut(&row.remove(at).priority).expect("each pod is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.of_priority.retain(|_, count| *count > 0);
         }
+    }
+
+    /// True when some pod on some node is of lower priority.
+    pub(super) fn any_below(&self, priority: i32) -> bool {
+        self.of_priority.first_key_value().is_some_and(|(lowest, _)| *lowest < priority)
     }
 
     /// A pod's start is known; the first word counts.
@@ -58,8 +73,9 @@ impl Roster {
         let Some(nodes) = &mut self.nodes else { return };
         let unknown = |occupant: &Occupant| occupant.pod == pod && occupant.started == Time::MAX;
         let Some(i) = nodes[node.index()].iter().position(unknown) else { return };
-        let occupant = nodes[node.index()].remove(i);
-        self.enter(node, Occupant { started: at, ..occupant });
+        let row = &mut nodes[node.index()];
+        let occupant = Occupant { started: at, ..row.remove(i) };
+        row.insert(row.partition_point(|other| other.rank() < occupant.rank()), occupant);
     }
 
     /// Pods on a node of lower priority, most important first.

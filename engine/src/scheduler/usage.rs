@@ -37,6 +37,16 @@ impl Demand {
             score_memory: template.score_memory.0,
         }
     }
+
+    /// True without ports and extended resources.
+    pub(super) fn is_amounts(&self) -> bool {
+        self.ports.is_empty() && self.extended.is_empty()
+    }
+
+    /// One pod, CPU, memory and ephemeral storage.
+    pub(super) fn amounts(&self) -> [i64; 4] {
+        [1, self.cpu, self.memory, self.ephemeral]
+    }
 }
 
 /// What is taken on one node, for views.

@@ -232,6 +232,11 @@ impl Volumes {
         self.attempt.as_ref().and_then(|attempt| attempt.refused).map(Verdict::of)
     }
 
+    /// The pod that is being placed has no volumes.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.attempt.is_none()
+    }
+
     /// No filter of this module refuses the node.
     #[inline]
     pub(super) fn passes(&self, node: NodeId, catalog: &Catalog) -> bool {

@@ -191,6 +191,7 @@ pub fn is_operation(action: &Action) -> bool {
             | Action::Leak { .. }
             | Action::FillMemory { .. }
             | Action::FillDisk { .. }
+            | Action::StopProxies(_)
             | Action::StopPart { .. }
             | Action::Flood(_)
     )

@@ -54,7 +54,8 @@ impl Events {
             }
         }
         // The newest run of a cron job may well be under way when the experiment ends.
-        let own = begun.into_values().filter(|(workload, _)| run.catalog.workloads[*workload].kind == WorkloadKind::Job);
+        let own =
+            begun.into_values().filter(|(workload, _)| run.catalog.workloads[*workload].kind == WorkloadKind::Job);
         events.jobs.extend(own.map(|(workload, _)| (workload, None)));
         events
     }

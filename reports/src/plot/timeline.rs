@@ -129,6 +129,7 @@ fn open_end(run: &Run, fault: FaultId) -> Option<Time> {
                 | Action::Leak { .. }
                 | Action::FillMemory { .. }
                 | Action::FillDisk { .. }
+                | Action::StopProxies(_)
                 | Action::StopPart { .. }
                 | Action::Flood(_)
                 | Action::Taint { .. }

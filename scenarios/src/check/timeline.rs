@@ -181,6 +181,7 @@ fn kinds(raw: &EntryRaw) -> Vec<(&'static str, Mark)> {
         ("kill_pods", raw.kill_pods.as_ref().map(|v| v.mark)),
         ("leak", raw.leak.as_ref().map(|v| v.mark)),
         ("fill", raw.fill.as_ref().map(|v| v.mark)),
+        ("stop_proxies", raw.stop_proxies.as_ref().map(|v| v.mark)),
         ("cordon", raw.cordon.as_ref().map(|v| v.mark)),
         ("uncordon", raw.uncordon.as_ref().map(|v| v.mark)),
         ("drain", raw.drain.as_ref().map(|v| v.mark)),

@@ -41,6 +41,8 @@ shape! {
         leak: Option<At<LeakRaw>>,
         /// Something outside the pods takes memory or disk of hosts.
         fill: Option<At<FillRaw>>,
+        /// Service proxies that hang or are gone: their nodes keep the rules that they have.
+        stop_proxies: Option<At<NodesRaw>>,
         /// Nodes are closed for new pods.
         cordon: Option<At<NodesRaw>>,
         /// Nodes are opened for new pods.

@@ -94,6 +94,21 @@ fn traffic_that_stays_in_its_zone_overloads_the_last_endpoint_there() {
 }
 
 #[test]
+fn a_node_without_its_proxy_keeps_its_rules_until_the_proxy_is_back() {
+    let mut rig = open(Setup::new(4).users(400, Clients::Nodes(Default::default())), 2);
+    let fault = rig.apply(Effect::StopProxies { nodes: vec![NodeId(3)] });
+    rig.stop(0, 0, Span::from_secs(1));
+    rig.publish(2, &[1]);
+    rig.run_ms(20_000);
+    rig.lift(fault);
+    rig.run_ms(30_000);
+    let slices = rig.slices();
+    let at = |second: u64| slices.iter().rfind(|s| s.since <= Time::from_secs(second)).expect("there is traffic");
+    assert_eq!(at(15).refused * 8, at(15).requests, "half of a quarter of the clients still goes to the dead pod");
+    assert_eq!(at(25).refused, 0, "its rules are those of all others at once");
+}
+
+#[test]
 fn hints_send_zones_where_they_say() {
     let mut setup = costly(Setup::new(2).users(100, Clients::Nodes(Default::default())));
     let other = setup.catalog.zone("b");
@@ -229,7 +244,7 @@ fn lookups_cost_the_servers_and_too_many_of_them_get_lost() {
         rig.run_ms(2_000);
         rig.publish(1, &[0, 1]);
         rig.order(OrderKind::Publish(edition(1, 1, &[2])));
-        rig.run_ms(8_000);
+        rig.run_ms(4_000);
         let first = load(&rig, 2);
         rig.run_ms(120_000);
         let slices = rig.slices();
@@ -355,6 +370,7 @@ fn whatever_clients_do_equals_what_is_worked_out_from_scratch() {
                 0 => faults.push(rig.kill(pod % NODES)),
                 1 => faults.push(rig.cut(nodes(&[pod % NODES]), control(), BOTH)),
                 2 => faults.push(rig.cut(nodes(&[pod % NODES]), outside(), BOTH)),
+                3 if step % 4 == 0 => faults.push(rig.apply(Effect::StopProxies { nodes: vec![NodeId(pod % NODES)] })),
                 3 => rig.stop(pod % NODES, pod, Span::from_secs(1)),
                 4 | 5 => {
                     let odds = draws.below(8);

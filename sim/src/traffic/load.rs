@@ -10,7 +10,6 @@ use shakedown_engine::ids::{PodId, TrafficId};
 use super::audience::{Audience, differences};
 use super::outcome::serves;
 use super::scope::ViewKey;
-use crate::cpu::proportion;
 use crate::network::CERTAIN;
 use crate::runtime::micro;
 use crate::world::SimWorld;

@@ -20,7 +20,9 @@ impl SimWorld {
     pub(crate) fn check_traffic(&self) {
         if !self.names_stale() {
             assert_eq!(self.names.known(), self.answers_now(), "answers at {}", self.now);
-            self.check_lookups();
+            if !self.loads.sources.iter().any(|(_, source)| source.feedback_planned) {
+                self.check_lookups();
+            }
         }
         for id in self.loads.sources.ids() {
             let source = &self.loads.sources[id];

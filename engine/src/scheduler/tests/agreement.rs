@@ -19,7 +19,7 @@ use crate::profile::{
     Balanced, Filter, Placement, Profile, ResourceName, Sampling, SchedulerProfile, Score, ShapePoint,
 };
 use crate::rng::{Purpose, Stream, Streams};
-use crate::scheduler::{Budgets, NodeState, Outcome, Preemption, Request, Scheduler};
+use crate::scheduler::{Budgets, NodeState, Outcome, Preemption, Refusal, Request, Scheduler};
 use crate::time::Time;
 
 const APPS: [&str; 3] = ["red", "green", "blue"];
@@ -351,6 +351,10 @@ impl Pair {
             Outcome::Refused(refusal) => {
                 assert!(scan.feasible.is_empty());
                 assert_eq!(refusal.looked_at as usize, self.slow.nodes.len());
+                // The columns count the same reasons as a look at every node.
+                let mut counted = Refusal::default();
+                explained.refused.iter().for_each(|(_, verdict)| counted.add(verdict));
+                assert_eq!(refusal, counted);
                 let unresolvable = |node: &NodeId| {
                     explained.refused.iter().any(|(refused, verdict)| refused == node && verdict.unresolvable)
                 };

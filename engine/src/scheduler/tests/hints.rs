@@ -1,11 +1,11 @@
 //! Which pods an event wakes.
 
 use super::build::Build;
-use crate::ids::TemplateId;
-use crate::model::{HostPort, PodTemplate, PodTerm, WhenUnsatisfiable, ZONE_LABEL};
+use crate::ids::{NodeId, TemplateId};
+use crate::model::{HostPort, MilliCpu, PodTemplate, PodTerm, Taint, TaintEffect, WhenUnsatisfiable, ZONE_LABEL};
 use crate::profile::Filter;
-use crate::scheduler::queue::Event;
-use crate::scheduler::{FilterSet, Scheduler};
+use crate::scheduler::queue::{Event, NodeChange};
+use crate::scheduler::{FilterSet, NodeState, Scheduler};
 
 struct Bench {
     build: Build,
@@ -70,4 +70,26 @@ fn spreading_and_affinity_look_at_the_labels_of_who_moved() {
     assert!(released(&scheduler, even, far, Filter::InterPodAffinity));
     assert!(released(&scheduler, far, even, Filter::InterPodAffinity), "it kept others away");
     assert!(!released(&scheduler, plain, far, Filter::InterPodAffinity));
+}
+
+#[test]
+fn a_node_helps_whom_it_could_hold_when_it_is_new_and_whom_it_just_opened_to() {
+    let mut bench = Bench::new();
+    let huge = bench.template("huge", |_, t| t.requests.cpu = MilliCpu(1_000_000));
+    let key = bench.build.s("maintenance");
+    let (plain, mut scheduler) = (bench.plain, bench.build.scheduler());
+    let taint = Taint { key, value: key, effect: TaintEffect::NoSchedule };
+    let helps = |scheduler: &Scheduler, event, template, filter| scheduler.node_helps(event, (template, set(filter)));
+    scheduler.remove_node(NodeId(0));
+    scheduler.set_node(NodeId(0), NodeState { taints: vec![taint], unschedulable: false });
+    assert!(helps(&scheduler, Event::NodeAdded, plain, Filter::NodeResourcesFit));
+    assert!(!helps(&scheduler, Event::NodeAdded, huge, Filter::NodeResourcesFit));
+    assert!(!helps(&scheduler, Event::NodeAdded, plain, Filter::TaintToleration));
+    let opened = Event::NodeUpdated(NodeChange { taints: true, unschedulable: true, ..NodeChange::default() });
+    scheduler.set_node(NodeId(0), NodeState::default());
+    assert!(helps(&scheduler, opened, plain, Filter::TaintToleration));
+    assert!(!helps(&scheduler, opened, plain, Filter::NodeUnschedulable));
+    assert!(!helps(&scheduler, opened, plain, Filter::NodeResourcesFit));
+    scheduler.set_node(NodeId(0), NodeState::default());
+    assert!(!helps(&scheduler, opened, plain, Filter::TaintToleration));
 }

@@ -41,7 +41,7 @@ impl Checker<'_> {
     }
 
     fn on_nodes(&mut self, raw: &EntryRaw) -> Option<Action> {
-        let simple: [Kind<'_, NodesRaw, NodeSelection>; 7] = [
+        let simple: [Kind<'_, NodesRaw, NodeSelection>; 8] = [
             (&raw.kill, Action::Kill),
             (&raw.restore, Action::Restore),
             (&raw.restart, Action::Restart),
@@ -49,6 +49,7 @@ impl Checker<'_> {
             (&raw.uncordon, Action::Uncordon),
             (&raw.drain, Action::Drain),
             (&raw.remove_node, Action::RemoveNode),
+            (&raw.stop_proxies, Action::StopProxies),
         ];
         for (nodes, action) in simple {
             if let Some(nodes) = nodes {
@@ -372,6 +373,7 @@ impl Checker<'_> {
             Action::FillDisk { nodes, permille } => {
                 format!("fill disks of {} by {}%", self.nodes_in_words(nodes), permille / 10)
             }
+            Action::StopProxies(nodes) => format!("stop the proxies of {}", self.nodes_in_words(nodes)),
             Action::Cordon(nodes) => format!("cordon {}", self.nodes_in_words(nodes)),
             Action::Uncordon(nodes) => format!("uncordon {}", self.nodes_in_words(nodes)),
             Action::Drain(nodes) => format!("drain {}", self.nodes_in_words(nodes)),
