@@ -16,6 +16,9 @@ use crate::perf::{Drive, Tally, WORKLOADS, Workload};
 /// nodes, default sampling, measured on a Xeon with 2 cores.
 const REAL: [(&str, u32); 2] = [("SchedulingBasic", 917), ("TopologySpreading", 434)];
 
+/// The system counts a thread's CPU time by ticks of up to 10 ms: of less than ten of them no rate is told.
+const CPU_SECONDS_MIN: f64 = 0.1;
+
 /// Arguments of `bench scheduler-perf`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -103,7 +106,8 @@ impl Measured<'_> {
     }
 
     fn per_cpu_second(&self) -> Option<f64> {
-        self.cpu_seconds.map(|seconds| self.tally.placed as f64 / seconds.max(1e-9))
+        let measurable = self.cpu_seconds.filter(|seconds| *seconds >= CPU_SECONDS_MIN);
+        measurable.map(|seconds| self.tally.placed as f64 / seconds)
     }
 
     fn real(&self) -> Option<u32> {
@@ -174,6 +178,8 @@ mod tests {
         assert_eq!(measured(5_000).real(), Some(917));
         assert_eq!(measured(1_000).real(), None);
         assert_eq!((measured(1).per_second(), measured(1).per_cpu_second()), (20.0, Some(40.0)));
+        let short = Measured { cpu_seconds: Some(0.004), ..measured(1) };
+        assert_eq!(short.per_cpu_second(), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use shakedown_engine::fact::{Component, FactKind, JobFailure, Note, Pressure, Refused, Subject};
 use shakedown_engine::ids::{Symbol, Table};
+use shakedown_engine::model::WorkloadKind;
 
 use crate::format;
 use crate::names::Names;
@@ -111,7 +112,10 @@ impl Names<'_> {
             Subject::Cluster => "the cluster".to_owned(),
             Subject::Node(id) => format!("node {}", self.node(id)),
             Subject::Pod(id) => format!("{} {}", words.pod, self.pod(id)),
-            Subject::Workload(id) => format!("{} {}", words.workload, self.workload(id)),
+            Subject::Workload(id) => {
+                let kind = catalog.workloads.get(id).and_then(|row| kind_in_words(row.kind)).unwrap_or(words.workload);
+                format!("{kind} {}", self.workload(id))
+            }
             Subject::Service(id) => format!("service {}", self.service(id)),
             Subject::Claim(id) => name("claim", look(&catalog.claims, id, |row| row.name), id.0),
             Subject::Autoscaler(id) => name("autoscaler", look(&catalog.autoscalers, id, |row| row.name), id.0),
@@ -148,6 +152,19 @@ impl Names<'_> {
 
 fn look<I: shakedown_engine::ids::Id, T>(table: &Table<I, T>, id: I, name: impl Fn(&T) -> Symbol) -> Option<Symbol> {
     table.get(id).map(name)
+}
+
+/// What a workload is called that is not of the usual kind, which each orchestrator has its own word for.
+fn kind_in_words(kind: WorkloadKind) -> Option<&'static str> {
+    match kind {
+        WorkloadKind::Deployment => None,
+        WorkloadKind::ReplicaSet => Some("replica set"),
+        WorkloadKind::Pod => Some("bare pod"),
+        WorkloadKind::StatefulSet => Some("stateful set"),
+        WorkloadKind::DaemonSet => Some("daemon set"),
+        WorkloadKind::Job => Some("job"),
+        WorkloadKind::CronJob => Some("cron job"),
+    }
 }
 
 fn job_failure(why: JobFailure) -> &'static str {

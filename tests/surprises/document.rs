@@ -16,7 +16,8 @@ fn figures(name: &str) -> String {
     let measured = document["runs"][0]["expectations"].as_array().unwrap().iter().map(|one| {
         let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
         let of = one["of"].as_str().map(|of| format!(" of {of}")).unwrap_or_default();
-        let statistic = if one["samples"].as_u64() > Some(1) { format!(" ({})", text("statistic")) } else { String::new() };
+        let statistic =
+            if one["samples"].as_u64() > Some(1) { format!(" ({})", text("statistic")) } else { String::new() };
         format!("`{}`{of}{statistic} {}", text("metric"), text("measured_text"))
     });
     measured.collect::<Vec<_>>().join("; ")

@@ -96,7 +96,11 @@ impl Story {
 
     pub(crate) fn service(&self, name: &str) -> ServiceId {
         let catalog = &self.plan.catalog;
-        catalog.services.ids().find(|&id| catalog.service_name(id) == name).unwrap_or_else(|| panic!("no service {name}"))
+        catalog
+            .services
+            .ids()
+            .find(|&id| catalog.service_name(id) == name)
+            .unwrap_or_else(|| panic!("no service {name}"))
     }
 
     /// Name of the zone that a node is in.

@@ -139,9 +139,9 @@ fn s08_a_healed_node_kills_what_it_ran_and_gets_nothing_back() {
 #[test]
 fn s23_without_controllers_a_death_goes_unnoticed_and_the_grace_begins_anew() {
     let story = run("k8s-23-control-plane-outage");
-    let back = seconds(story.first("leader", |kind| {
-        matches!(kind, FactKind::LeaderElected { component: Component::Controllers })
-    }).at);
+    let back = seconds(
+        story.first("leader", |kind| matches!(kind, FactKind::LeaderElected { component: Component::Controllers })).at,
+    );
     within(back, 915.0, 920.0, "a lease of 15 s is watched first");
     let detected = seconds(story.first("detection", unhealthy).at);
     within(detected - back, 50.0, 55.0, "all of the grace after that");

@@ -72,8 +72,10 @@ fn s14_preemption_cascades_and_costs_a_grace_period() {
     let high = story.workload("high");
     let cascaded = story.all(|kind| matches!(kind, FactKind::PodDeleting { pod, .. } if low.contains(pod)));
     for fact in &cascaded {
-        let by_middle = story.because(fact, |kind| matches!(kind, FactKind::PodDeleting { why: Deletion::Preempted, .. }));
-        let by_high = story.because(fact, |kind| matches!(kind, FactKind::WorkloadCreated { workload } if *workload == high));
+        let by_middle =
+            story.because(fact, |kind| matches!(kind, FactKind::PodDeleting { why: Deletion::Preempted, .. }));
+        let by_high =
+            story.because(fact, |kind| matches!(kind, FactKind::WorkloadCreated { workload } if *workload == high));
         assert!(by_middle && by_high, "the low go because the middle went, and these because the high came");
     }
     for pod in story.pods("high") {
@@ -81,7 +83,10 @@ fn s14_preemption_cascades_and_costs_a_grace_period() {
     }
     assert!(low[8..].iter().all(|&pod| bound_at(&story, pod).is_none()), "the last in the row have no place");
     let polite = shipped("k8s-14-preemption-cascade")
-        .but("metadata: { name: high }, value: 3000 }", "metadata: { name: high }, value: 3000, preemptionPolicy: Never }")
+        .but(
+            "metadata: { name: high }, value: 3000 }",
+            "metadata: { name: high }, value: 3000, preemptionPolicy: Never }",
+        )
         .run();
     assert_eq!((preempted(&polite, "middle"), preempted(&polite, "low")), (0, 0));
 }
@@ -107,7 +112,10 @@ fn s20_a_controller_creates_twenty_pods_a_second() {
 fn s21_an_unschedulable_pod_sleeps_for_five_minutes_or_until_something_helps() {
     let tried = |story: &Story| {
         let pod = story.pods("late")[0];
-        (story.times(|kind| matches!(kind, FactKind::PodUnschedulable { pod: p, .. } if *p == pod)), bound_at(story, pod))
+        (
+            story.times(|kind| matches!(kind, FactKind::PodUnschedulable { pod: p, .. } if *p == pod)),
+            bound_at(story, pod),
+        )
     };
     let (refused, placed) = tried(&run("k8s-21-sleeping-pod"));
     within(refused[0], 300.0, 301.0, "the first try");
@@ -127,10 +135,11 @@ fn s22_only_a_sample_is_scored_but_all_are_looked_at_before_a_pod_is_refused() {
     assert_eq!(places, [false, false, true]);
     assert_eq!(story.place(story.pods("large")[0]), Some(big), "it is found by whom it alone fits");
     let giant = story.pods("giant")[0];
-    let refused = story.first("refusal", |kind| matches!(kind, FactKind::PodUnschedulable { pod, .. } if *pod == giant));
+    let refused =
+        story.first("refusal", |kind| matches!(kind, FactKind::PodUnschedulable { pod, .. } if *pod == giant));
     assert!(matches!(refused.kind, FactKind::PodUnschedulable { insufficient: 1000, .. }), "{refused:?}");
     let all = shipped("k8s-22-sampling").set("percentageOfNodesToScore=100").run();
-    assert_eq!(all.on("web", "big").len(), 3, "who looks at all finds the best each time");
+    assert_eq!(all.place(all.pods("web")[0]), Some(all.node("big")), "who looks at all finds the best at once");
 }
 
 #[test]
@@ -139,13 +148,16 @@ fn s26_a_dead_zone_counts_for_a_hard_spread_until_its_nodes_are_deleted() {
     let replaced = story.pods("web")[9..].to_vec();
     assert_eq!(replaced.len(), 3);
     for &pod in &replaced {
-        assert_eq!(story.count(|kind| matches!(kind, FactKind::PodUnschedulable { pod: p, .. } if *p == pod)) > 0, true);
+        assert!(story.count(|kind| matches!(kind, FactKind::PodUnschedulable { pod: p, .. } if *p == pod)) > 0);
     }
     let late = replaced.iter().filter(|&&pod| bound_at(&story, pod).unwrap() >= 1500.0).count();
     // Three in each of the two others; the dead zone has none any more, so four is too many: nobody gets a place.
     assert_eq!(late, 3);
     let honest = shipped("k8s-26-dead-zone-spread")
-        .but("labelSelector: { matchLabels: { app: web } }", "labelSelector: { matchLabels: { app: web } }\n                  nodeTaintsPolicy: Honor")
+        .but(
+            "labelSelector: { matchLabels: { app: web } }",
+            "labelSelector: { matchLabels: { app: web } }\n                  nodeTaintsPolicy: Honor",
+        )
         .run();
     for &pod in &honest.pods("web")[9..] {
         within(bound_at(&honest, pod).unwrap(), 639.0, 680.0, "with nodeTaintsPolicy: Honor");

@@ -9,7 +9,8 @@ fn s18_a_stuck_rollout_is_reported_and_left_alone() {
     let story = run("k8s-18-stuck-rollout");
     for name in ["large", "web"] {
         let wanted = story.workload(name);
-        let stalled = story.times(|kind| matches!(kind, FactKind::RolloutStalled { workload, .. } if *workload == wanted));
+        let stalled =
+            story.times(|kind| matches!(kind, FactKind::RolloutStalled { workload, .. } if *workload == wanted));
         within(stalled[0], 900.0, 905.0, name);
     }
     assert_eq!(story.count(|kind| matches!(kind, FactKind::RolloutUndone { .. })), 0);

@@ -8,8 +8,8 @@ use crate::labels::Selector;
 use crate::model::{Catalog, PodTemplate, PodTerm, SpreadConstraint, Toleration, WhenUnsatisfiable, WorkloadKind};
 use crate::profile::{Filter, Placement, SchedulerProfile, Score};
 use crate::scheduler::counters::{ClassId, CounterId, Effect, FixedId, Members, TopologyId, carried, term_matches};
-use crate::scheduler::fixed::NodeRule;
 use crate::scheduler::fitting::{FitId, Fitting, Shape};
+use crate::scheduler::fixed::NodeRule;
 use crate::scheduler::ledger::Ledger;
 use crate::scheduler::topology::{Key, Scope};
 use crate::scheduler::usage::Demand;
@@ -340,7 +340,7 @@ fn node_comes_first(filters: &[Filter]) -> bool {
     let rank = |filter: &Filter| match filter {
         Filter::NodeUnschedulable | Filter::NodeName | Filter::TaintToleration | Filter::NodeAffinity => Some(0),
         // A pod without ports never fails it.
-        Filter::NodePorts => return None,
+        Filter::NodePorts => None,
         Filter::NodeResourcesFit => Some(1),
         _ => Some(2),
     };

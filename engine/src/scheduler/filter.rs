@@ -32,7 +32,7 @@ pub(super) struct Looked {
 
 /// Filters that a scan must ask, beside those that ask for nothing when the class has nothing for them.
 #[derive(Clone, Copy)]
-struct Checks {
+pub(super) struct Checks {
     fit: bool,
     ports: bool,
 }
@@ -139,6 +139,24 @@ impl Scheduler {
         self.fixed[class.fixed].passes[n]
             && (!checks.fit || self.usage.fits(&class.demand, &self.catalog.nodes[node], n))
             && (!checks.ports || self.usage.ports_free(&class.demand, n))
+            && self.volumes.passes(node, &self.catalog)
+            && self.spread_refusal(class, n).is_none()
+            && self.affinity_refusal(class, n).is_none()
+    }
+
+    /// What is left to be asked of nodes that admit the pod by rules of their own and by amounts.
+    pub(super) fn rest(&self, class: ClassId) -> Checks {
+        let class = &self.classes[class];
+        let checks = self.checks(class);
+        Checks { fit: checks.fit && !class.demand.extended.is_empty(), ..checks }
+    }
+
+    /// True when none of that refuses a node.
+    #[inline]
+    pub(super) fn meets_rest(&self, class: ClassId, rest: Checks, node: NodeId) -> bool {
+        let (class, n) = (&self.classes[class], node.index());
+        (!rest.fit || self.usage.fits(&class.demand, &self.catalog.nodes[node], n))
+            && (!rest.ports || self.usage.ports_free(&class.demand, n))
             && self.volumes.passes(node, &self.catalog)
             && self.spread_refusal(class, n).is_none()
             && self.affinity_refusal(class, n).is_none()

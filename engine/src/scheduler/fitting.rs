@@ -206,8 +206,8 @@ impl Fitting {
     /// Whether bringing a column up to date is less work than a scan.
     fn pays(&self, id: FitId) -> Option<Work> {
         let row = &self.rows[id.0 as usize];
-        let current = |column: &&Box<Column>| column.order == self.order && column.seen >= self.forgotten();
-        match row.column.as_ref().filter(current) {
+        let current = |column: &&Column| column.order == self.order && column.seen >= self.forgotten();
+        match row.column.as_deref().filter(current) {
             Some(column) => (self.now - column.seen <= row.last.max(1)).then_some(Work::CatchUp),
             None if row.column.is_none() && self.built >= COLUMNS_MAX => None,
             // Scans have cost as much as a column does, and the next one comes before too much has changed again.
@@ -328,9 +328,11 @@ impl Scheduler {
         let column = self.fitting.rows[row].column.take().expect("it was brought up to date just now");
         let sure = self.classes[ask.class].amounts_only && self.volumes.is_idle();
         let start = if order.is_empty() { 0 } else { self.next_start % order.len() };
+        let rest = self.rest(ask.class);
         let mut visit = |at: usize| {
             let node = order[at];
-            if sure || self.passes(ask, node) {
+            let plain = self.nominations.is_empty();
+            if sure || (plain && self.meets_rest(ask.class, rest, node)) || (!plain && self.passes(ask, node)) {
                 feasible.push(node.0);
             }
             feasible.len() == wanted

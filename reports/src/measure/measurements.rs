@@ -6,6 +6,7 @@
 use shakedown_chaos::expect::Metric;
 use shakedown_engine::fact::{Deletion, FactKind};
 use shakedown_engine::ids::{FaultId, ServiceId, WorkloadId};
+use shakedown_engine::model::WorkloadKind;
 
 use super::chain::{detect_sample, detection, recover_sample, reschedule_sample};
 use super::distribution::Distribution;
@@ -58,7 +59,7 @@ impl Measurements {
         Self {
             losses: Losses::new(run, &origins, &pods),
             traffic: TrafficTotals::new(run, &origins),
-            replicas: Replicas::new(run, &pods),
+            replicas: without_jobs(run, Replicas::new(run, &pods)),
             duplicates: Duplicates::new(run, &pods),
             events: Events::new(run, &pods),
             tally: Tally::new(run, &pods),
@@ -190,6 +191,19 @@ impl Scope {
 
 fn sum(of: &super::tally::PerWorkload, scope: &Scope) -> u64 {
     of.iter().filter(|(workload, _)| scope.has(**workload)).map(|(_, n)| u64::from(*n)).sum()
+}
+
+/// Pods of jobs come and go; none of them is missing when it has done its work.
+fn without_jobs(run: &Run, mut replicas: Replicas) -> Replicas {
+    let is_job = |id: WorkloadId| {
+        let kind = run.catalog.workloads.get(id).map(|spec| spec.kind);
+        matches!(kind, Some(WorkloadKind::Job | WorkloadKind::CronJob))
+    };
+    for (_, totals) in replicas.workloads.iter_mut().filter(|(id, _)| is_job(**id)) {
+        totals.downtime = shakedown_engine::time::Span::ZERO;
+        totals.desired = totals.available;
+    }
+    replicas
 }
 
 /// Which values of a metric are good news.

@@ -24,7 +24,8 @@ pub(super) fn lines(run: &Run, evaluation: &Evaluation, style: Style) -> Vec<Str
         lines.push(format!("{}  {sentence}", " ".repeat(column)));
     }
     let first = evaluation.faults.first().map_or(Time::MAX, |story| story.at);
-    lines.extend(told(evaluation, (Time::ZERO, first), style));
+    let gap = " ".repeat(column + 2);
+    lines.extend(told(evaluation, (Time::ZERO, first), style).into_iter().map(|line| format!("{gap}{line}")));
     for (number, story) in evaluation.faults.iter().enumerate() {
         let indent = " ".repeat(column + 2);
         let mut at = format::clock(story.at);

@@ -10,7 +10,7 @@
 use crate::control::{Control, Cx};
 use crate::fact::{FactId, FactKind, Note, Refused, Subject};
 use crate::control::admission::{changes, leases};
-use crate::ids::{ServiceId, Table, TemplateId, WebhookId, WorkloadId};
+use crate::ids::{NodeId, ServiceId, Table, TemplateId, WebhookId, WorkloadId};
 use crate::model::{Catalog, PodTemplate, WebhookFailure, WebhookSpec};
 use crate::rng::Purpose;
 use crate::time::Span;
@@ -130,7 +130,7 @@ impl Control {
         let Some(&pod) = endpoints.get(luck.index(endpoints.len())) else {
             return Call::Failed;
         };
-        let reached = self.pods[pod].node.is_some_and(|node| self.nodes[node].steady);
+        let reached = self.pods[pod].node.is_some_and(|node| self.seems_reachable(node));
         if reached { Call::Answered } else { Call::TimedOut }
     }
 
@@ -143,7 +143,12 @@ impl Control {
             return true;
         }
         let nodes = self.services[service].endpoints.iter().filter_map(|&pod| self.pods[pod].node);
-        nodes.into_iter().any(|node| self.nodes[node].steady)
+        nodes.into_iter().any(|node| self.seems_reachable(node))
+    }
+
+    /// A node whose heartbeats arrive; one that was never heard is taken to be well, as all nodes are when a run starts.
+    fn seems_reachable(&self, node: NodeId) -> bool {
+        self.nodes[node].steady || !self.nodes[node].heard
     }
 
     /// A service has new endpoints: webhooks that it serves may answer now.
