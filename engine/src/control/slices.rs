@@ -193,7 +193,11 @@ mod tests {
     #[test]
     fn new_endpoints_fill_slices_of_a_hundred() {
         let mut slices = Slices::default();
-        assert_eq!(reach(&mut slices, &want(0..250, READY)), [1, 2, 0], "the placeholder is written instead of a third");
+        assert_eq!(
+            reach(&mut slices, &want(0..250, READY)),
+            [1, 2, 0],
+            "the placeholder is written instead of a third"
+        );
         assert_eq!(slices.sizes(), [50, 100, 100]);
     }
 
