@@ -119,7 +119,9 @@ pub(crate) fn profile(plan: &Plan, orchestrator: &str, settings: &[Setting]) -> 
 /// Fails when a setting has no effect, because none of the orchestrators that are run has its flag.
 pub(crate) fn check_settings(settings: &[Setting], orchestrators: &[String]) -> Result<(), Failure> {
     for setting in settings {
-        let concerned = orchestrators.iter().filter(|name| setting.orchestrator.as_ref().is_none_or(|o| *o == **name || o == Profile::family(name)));
+        let concerned = orchestrators
+            .iter()
+            .filter(|name| setting.orchestrator.as_ref().is_none_or(|o| *o == **name || o == Profile::family(name)));
         let answers: Vec<_> =
             concerned.filter_map(|name| Profile::named(name)).map(|profile| profile.flag(&setting.flag)).collect();
         if !answers.iter().any(Result::is_ok) {

@@ -10,8 +10,8 @@ use shakedown_engine::message::{Flood, Instances};
 use shakedown_engine::model::{Details, Taint};
 use shakedown_engine::time::Span;
 
-use crate::setting::Growth;
 use crate::select::{NodeSelection, PodSelection, Side};
+use crate::setting::Growth;
 
 /// What an entry of the timeline does, targets still to be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]

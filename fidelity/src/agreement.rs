@@ -238,7 +238,8 @@ impl Agreement {
 
     /// The same for programs.
     pub fn json(&self) -> Value {
-        let row = |name: &str, count: Count| json!({ "name": name, "compared": count.compared, "agreed": count.agreed });
+        let row =
+            |name: &str, count: Count| json!({ "name": name, "compared": count.compared, "agreed": count.agreed });
         let checks = self.checks.iter().zip(&self.counts).map(|(check, kinds)| {
             let total = sum(kinds.values());
             json!({

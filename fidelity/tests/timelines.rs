@@ -1,5 +1,7 @@
 //! Every shipped timeline is replayed and agrees with its recording; changed recordings do not.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking, its helpers too")]
+
 use std::fs;
 
 use serde_json::{Value, json};

@@ -98,7 +98,11 @@ fn setting(run: &Run) -> Vec<Assumption> {
             if host.images_present { "on every host" } else { "pulled when needed" }.to_owned(),
             "where images are at the start",
         ),
-        row("spare memory", format!("{} MiB", host.spare_memory.0 >> 20), "what pods may hold beyond what a node hands out"),
+        row(
+            "spare memory",
+            format!("{} MiB", host.spare_memory.0 >> 20),
+            "what pods may hold beyond what a node hands out",
+        ),
         row("within a zone", exact(network.within_zone), "one-way trip between hosts of a zone"),
         row("between zones", exact(network.between_zones), "one-way trip between hosts of two zones"),
         row("to the control plane", exact(network.to_control), "one-way trip between a host and the control plane"),

@@ -68,9 +68,10 @@ fn metrics(evaluation: &Evaluation) -> Value {
     all.insert("services".to_owned(), evaluation.services.iter().map(service).collect());
     all.insert("workloads".to_owned(), evaluation.workloads.iter().map(workload).collect());
     all.insert("rollouts".to_owned(), evaluation.rollouts.iter().map(rollout).collect());
-    let told = evaluation.highlights.iter().map(|told| {
-        json!({ "at": seconds(told.at.as_nanos()), "what": told.text, "count": told.count })
-    });
+    let told = evaluation
+        .highlights
+        .iter()
+        .map(|told| json!({ "at": seconds(told.at.as_nanos()), "what": told.text, "count": told.count }));
     let broken = evaluation.violations.iter().map(|(at, property, sentence)| {
         json!({ "at": seconds(at.as_nanos()), "property": crate::names::property(*property), "what": sentence })
     });

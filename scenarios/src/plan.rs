@@ -97,8 +97,10 @@ impl Plan {
             config.apply(&mut profile);
         }
         for one in &self.overrides {
-            let wanted =
-                one.orchestrator.as_deref().is_none_or(|name| name == orchestrator || name == Profile::family(orchestrator));
+            let wanted = one
+                .orchestrator
+                .as_deref()
+                .is_none_or(|name| name == orchestrator || name == Profile::family(orchestrator));
             let known = profile.flags.iter().any(|flag| flag.name == one.flag);
             // A flag for all orchestrators is meant for those that have it.
             if !wanted || (!known && one.orchestrator.is_none()) {

@@ -344,7 +344,7 @@ proptest! {
 
 #[test]
 fn operations_name_what_exists_and_say_what_changes() {
-    check("timeline: [{ at: 5m, taint: { nodes: doe, taint: broken } }]\n", &["E0204 s.yaml:9:49"]);
+    check("timeline: [{ at: 5m, taint: { nodes: doe, taint: broken } }]\n", &["E0204 s.yaml:9:50"]);
     check("timeline: [{ at: 5m, untaint: { nodes: doe, taint: 'a:Sometimes' } }]\n", &["E0204 s.yaml:9:52"]);
     check("timeline: [{ at: 5m, out_of_service: { nodes: dough } }]\n", &["E0301 s.yaml:9:47"]);
     check("timeline: [{ at: 5m, evict: { workload: shoe } }]\n", &["E0303 s.yaml:9:41"]);

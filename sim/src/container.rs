@@ -194,7 +194,16 @@ pub(crate) struct Pod {
 impl Pod {
     pub(crate) fn new(node: NodeId, template: TemplateId, spec: &PodTemplate, pace: u64) -> Self {
         let cells = vec![Cell::new(); spec.init.len() + spec.containers.len()];
-        Self { node, template, sandbox: false, pace, cells, exposed: Vec::new(), loads: Vec::new(), readings: Vec::new() }
+        Self {
+            node,
+            template,
+            sandbox: false,
+            pace,
+            cells,
+            exposed: Vec::new(),
+            loads: Vec::new(),
+            readings: Vec::new(),
+        }
     }
 }
 

@@ -139,7 +139,16 @@ impl Loads {
         }
         let owners = place::owners(catalog, experiment);
         let sources = experiment.traffic.iter().map(source).collect();
-        Self { sources, by_service, by_client, dirty: Vec::new(), endpoints: Endpoints::default(), walls: Walls::new(catalog, experiment), owners, first }
+        Self {
+            sources,
+            by_service,
+            by_client,
+            dirty: Vec::new(),
+            endpoints: Endpoints::default(),
+            walls: Walls::new(catalog, experiment),
+            owners,
+            first,
+        }
     }
 
     /// Has a source reviewed at the end of this instant. Of several known causes the first counts.

@@ -62,10 +62,9 @@ impl Impact {
             Action::Leak { pods, rate } => {
                 Self::physical(Effect::Leak { pods: resolve::pods(scene, pods, lots), rate: *rate })
             }
-            Action::FillMemory { nodes, permille } => Self::physical(Effect::FillMemory {
-                nodes: resolve::nodes(scene, nodes, lots),
-                permille: *permille,
-            }),
+            Action::FillMemory { nodes, permille } => {
+                Self::physical(Effect::FillMemory { nodes: resolve::nodes(scene, nodes, lots), permille: *permille })
+            }
             Action::FillDisk { nodes, permille } => {
                 Self::physical(Effect::FillDisk { nodes: resolve::nodes(scene, nodes, lots), permille: *permille })
             }
@@ -96,9 +95,7 @@ impl Impact {
             Action::Redeclare { workload, details } => {
                 Self::Operator(Operation::Redeclare { workload: *workload, details: details.clone() })
             }
-            Action::DefaultPriority { twins } => {
-                Self::Operator(Operation::DefaultPriority { twins: twins.clone() })
-            }
+            Action::DefaultPriority { twins } => Self::Operator(Operation::DefaultPriority { twins: twins.clone() }),
             &Action::Scale { workload, replicas } => Self::Operator(Operation::Scale { workload, replicas }),
             &Action::Deploy { workload, template } => Self::Operator(Operation::Deploy { workload, template }),
             &Action::Undo(workload) => Self::Operator(Operation::Undo { workload }),

@@ -93,9 +93,8 @@ impl Pod {
         }
         let mains = template.containers.len();
         let ended = |slot: &pod::Slot| matches!(slot.state, State::Ended { .. });
-        let broken = |slot: usize| {
-            !pod::is_sidecar(template, slot) && self.slots[slot].state == State::Ended { success: false }
-        };
+        let broken =
+            |slot: usize| !pod::is_sidecar(template, slot) && self.slots[slot].state == State::Ended { success: false };
         if self.slots[..mains].iter().all(ended) || (mains..self.slots.len()).any(broken) {
             let success = self.slots[..mains].iter().all(|slot| slot.state == State::Ended { success: true });
             self.end(hands, cause, success);

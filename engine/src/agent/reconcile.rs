@@ -2,10 +2,10 @@
 //!
 //! Start at [`Agent::snapshot`].
 
-use super::{Context, Due};
 use super::desk::Hands;
 use super::machine::Agent;
 use super::pod::{self, Pod};
+use super::{Context, Due};
 use crate::fact::FactId;
 use crate::ids::{PodId, TemplateId};
 use crate::message::PodReport;

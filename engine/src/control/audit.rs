@@ -19,7 +19,17 @@ impl View<'_> {
         let revisions = control.revisions.ids().flat_map(|r| control.audit_revision(r));
         let pods = control.pods.ids().flat_map(|p| control.audit_pod(p));
         let nodes = control.catalog.nodes.ids().flat_map(|n| control.audit_node(n));
-        revisions.chain(pods).chain(nodes).chain(control.audit_zones()).chain(control.audit_garbage()).chain(control.audit_storage()).chain(control.audit_names()).chain(control.audit_daemons()).chain(control.audit_budgets()).chain(control.audit_quotas()).collect()
+        revisions
+            .chain(pods)
+            .chain(nodes)
+            .chain(control.audit_zones())
+            .chain(control.audit_garbage())
+            .chain(control.audit_storage())
+            .chain(control.audit_names())
+            .chain(control.audit_daemons())
+            .chain(control.audit_budgets())
+            .chain(control.audit_quotas())
+            .collect()
     }
 }
 

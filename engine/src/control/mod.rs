@@ -13,14 +13,14 @@ mod admission;
 mod api;
 mod audit;
 mod autoscaler;
+mod budget;
 mod cron;
 mod daemon;
-mod budget;
 mod endpoints;
 mod events;
 mod garbage;
-mod job;
 mod hints;
+mod job;
 mod leader;
 mod nodes;
 mod operations;
@@ -45,7 +45,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::fact::{Client, Component, FactId, FactLog, Refused};
-use crate::ids::{AutoscalerId, BudgetId, NodeId, PodId, QuotaId, RevisionId, ServiceId, Table, TemplateId, WorkloadId, ZoneId};
+use crate::ids::{
+    AutoscalerId, BudgetId, NodeId, PodId, QuotaId, RevisionId, ServiceId, Table, TemplateId, WorkloadId, ZoneId,
+};
 use crate::message::{InputKind, Message, Order, OrderKind};
 use crate::model::Catalog;
 use crate::profile::{Eviction, Profile};

@@ -202,7 +202,9 @@ impl Control {
     /// The store has a change.
     pub(crate) fn commit(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write) {
         match write {
-            Write::CreatePod { revision, .. } if self.asks_admission(revision) => self.admit(cx, cause, revision, write),
+            Write::CreatePod { revision, .. } if self.asks_admission(revision) => {
+                self.admit(cx, cause, revision, write)
+            }
             write if self.asks_for_change(write) => self.admit_change(cx, cause, write),
             write => self.store_has(cx, cause, write),
         }

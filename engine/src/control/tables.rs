@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::control::PodPhase;
+use crate::control::taints::Ending;
 use crate::fact::{FactId, ZoneState};
 use crate::ids::{NodeId, PodId, RevisionId, TemplateId, WorkloadId};
-use crate::control::taints::Ending;
 use crate::model::{NodeSpec, Taint, WorkloadSpec};
 use crate::rng::Stream;
 use crate::rollout::slots::SlotRollout;

@@ -139,7 +139,10 @@ impl Kind {
             Self::Share => "a number from 0 to 1 with at most three decimals such as `0.55`".into(),
             Self::Amount => "a number such as `3` or a percentage such as `25%`".into(),
             Self::Switch => "`true` or `false`".into(),
-            Self::Signals => "amounts such as `memory.available<100Mi,nodefs.available<10%`, or times such as `memory.available=90s`".into(),
+            Self::Signals => {
+                "amounts such as `memory.available<100Mi,nodefs.available<10%`, or times such as `memory.available=90s`"
+                    .into()
+            }
             Self::Word(words) => format!("one of `{}`", words.join("`, `")),
         }
     }

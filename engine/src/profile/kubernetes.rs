@@ -3,8 +3,9 @@
 pub(super) mod releases;
 
 use super::{
-    AgentPolicy, Balanced, ControlPlane, Detection, Discovery, Eviction, Filter, Grace, Placement, PlacementArgs, PreemptionArgs, Profile, Queue,
-    RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlicePolicy, TaintEviction, Words, flags,
+    AgentPolicy, Balanced, ControlPlane, Detection, Discovery, Eviction, Filter, Grace, Placement, PlacementArgs,
+    PreemptionArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlicePolicy,
+    TaintEviction, Words, flags,
 };
 use crate::model::Amount;
 use crate::time::Span;

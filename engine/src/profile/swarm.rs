@@ -2,8 +2,8 @@
 
 use super::{
     AgentPolicy, Balanced, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, Placement,
-    PlacementArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotUpdate, Words,
-    flags,
+    PlacementArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlotOrder,
+    SlotUpdate, Words, flags,
 };
 use crate::fact::Client;
 use crate::time::Span;

@@ -5,8 +5,8 @@
 //! keeps what it was told; controllers do. Start at [`surge`] for Kubernetes and at [`slots`] for Swarm.
 
 pub mod cron;
-pub mod job;
 pub mod daemon;
+pub mod job;
 pub mod proportional;
 pub mod recreate;
 pub mod replication;

@@ -105,7 +105,8 @@ fn ranked_exactly(pods: &[PodFacts]) -> Vec<PodId> {
     let mut sorted: Vec<&PodFacts> = pods.iter().collect();
     sorted.sort_by_key(|pod| {
         let placement = (pod.node.is_some(), pod.stage, pod.ready_since.is_some());
-        let age = (Reverse(pod.ready_since.map(whole_second)), Reverse(pod.restarts), Reverse(whole_second(pod.created)));
+        let age =
+            (Reverse(pod.ready_since.map(whole_second)), Reverse(pod.restarts), Reverse(whole_second(pod.created)));
         (placement, Reverse(pod.neighbours), age, pod.tie, pod.id)
     });
     sorted.into_iter().map(|pod| pod.id).collect()

@@ -170,8 +170,7 @@ mod tests {
     #[test]
     fn without_declared_habits_a_move_doubles_and_always_reaches_four() {
         let (up, down) = defaults();
-        let habits =
-            Habits { plain: true, up: &up, down: &down, down_window: Span::from_secs(60), min: 1, max: 30 };
+        let habits = Habits { plain: true, up: &up, down: &down, down_window: Span::from_secs(60), min: 1, max: 30 };
         let (mut memory, mut current) = (Memory::default(), 1);
         let mut step = |i: u64, wanted: u32| {
             current = memory.settle(&habits, (current, wanted), Time::from_secs(1_000 + 15 * i));

@@ -280,7 +280,10 @@ impl SchedulingQueue {
         }
         let helped = self.unschedulable.iter().filter(|(refused_by, _)| refused_by.intersects(helps));
         let helped = helped.flat_map(|(refused_by, pods)| pods.iter().map(|pod| (*pod, *refused_by)));
-        let helped: Vec<PodId> = helped.filter(|&(pod, by)| self.settings.wake != Wake::Hints || hint(pod, by)).map(|(pod, _)| pod).collect();
+        let helped: Vec<PodId> = helped
+            .filter(|&(pod, by)| self.settings.wake != Wake::Hints || hint(pod, by))
+            .map(|(pod, _)| pod)
+            .collect();
         for pod in helped {
             self.requeue(pod, now);
         }

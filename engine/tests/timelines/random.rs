@@ -6,8 +6,8 @@ use crate::script::{Lab, Setup};
 use crate::sets;
 use shakedown_engine::fact::Component;
 use shakedown_engine::ids::{NodeId, PodId, TemplateId, WorkloadId};
-use shakedown_engine::message::{Instances, Operation, PartChange};
 use shakedown_engine::labels::Selector;
+use shakedown_engine::message::{Instances, Operation, PartChange};
 use shakedown_engine::model::{
     Amount, BudgetBound, BudgetSpec, DaemonSpec, Details, QuotaAmounts, QuotaSpec, StatefulSpec, Strategy,
     UnhealthyEviction, WorkloadKind,

@@ -125,7 +125,7 @@ impl Maker<'_> {
 
     fn replicas(&self, name: &str) -> u32 {
         let settings = self.recording.number("replicas_from").or_else(|| self.recording.number("replicas"));
-        self.sized(name).map(|(replicas, _)| replicas).or(settings.map(|n| n as u32)).unwrap_or(1)
+        self.sized(name).map(|(replicas, _)| replicas).or_else(|| settings.map(|n| n as u32)).unwrap_or(1)
     }
 
     fn deployment(&mut self, name: &str) {
@@ -181,7 +181,7 @@ impl Maker<'_> {
         let details = JobSpec {
             parallelism: parallelism.unwrap_or(1),
             // Without either of them there is one of each. Source: kubernetes/kubernetes:pkg/apis/batch/v1/defaults.go.
-            completions: completions.or(if parallelism.is_none() { Some(1) } else { None }),
+            completions: completions.or_else(|| parallelism.is_none().then_some(1)),
             backoff_limit: number("backoffLimit").unwrap_or(6),
             backoff_limit_per_index: number("backoffLimitPerIndex"),
             max_failed_indexes: number("maxFailedIndexes"),
@@ -265,11 +265,11 @@ impl Maker<'_> {
 
     /// What the pods of a workload without a priority class are like once there is a default one.
     fn twins(&mut self, name: &str, shape: &Shape) {
-        let values = self.steps.iter().filter_map(|(_, step)| match step {
+        let mut values = self.steps.iter().filter_map(|(_, step)| match step {
             Step::DefaultPriority(value) => Some(*value),
             _ => None,
         });
-        let Some(priority) = values.last() else { return };
+        let Some(priority) = values.next_back() else { return };
         let templates = self.parts[name].templates.clone();
         let shape = Shape { priority, ..shape.clone() };
         let twins: Vec<_> = templates.into_iter().enumerate().map(|(n, own)| (own, self.template(&shape, n))).collect();

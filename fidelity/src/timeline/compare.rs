@@ -173,7 +173,9 @@ fn all_before(a: &Ranked, b: &Ranked, noise: f64) -> bool {
 
 /// Of a replay, told by no noise at all, one event more of a class is no breach: it may fall just beyond the next action.
 fn each_before(a: &Ranked, b: &Ranked, noise: f64) -> bool {
-    (a.len() == b.len() || noise < 0.0) && a.len() > 1 && a.iter().zip(b).all(|(a, b)| a.1 < b.1 && (b.0 - a.0 >= noise || noise < 0.0))
+    (a.len() == b.len() || noise < 0.0)
+        && a.len() > 1
+        && a.iter().zip(b).all(|(a, b)| a.1 < b.1 && (b.0 - a.0 >= noise || noise < 0.0))
 }
 
 /// What is counted over time.

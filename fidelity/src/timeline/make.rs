@@ -89,7 +89,7 @@ impl<'a> Maker<'a> {
         let joins = |name: &str| joining.iter().any(|new| is_called(name, new));
         let joined: Vec<String> = names.iter().filter(|name| joins(name)).cloned().collect();
         names.retain(|name| !joins(name));
-        let wanted = self.recording.number("nodes").map_or(names.len().max(1), |n| n as usize);
+        let wanted = self.recording.number("nodes").map_or_else(|| names.len().max(1), |n| n as usize);
         for i in 0.. {
             if names.len() >= wanted {
                 break;

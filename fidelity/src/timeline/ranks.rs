@@ -30,7 +30,9 @@ pub(super) fn relabel(story: &Story, recording: &Recording, events: &[Event]) ->
             let label = if bare { of_itself(pods[name]) } else { rank(&pods, &left, (name, window[0])) };
             labels.insert((*name).to_owned(), label);
         }
-        going.iter().for_each(|name| drop(left.remove(name)));
+        for name in &going {
+            left.remove(name);
+        }
     }
     for event in events.iter_mut().filter(|event| ["deleting", "gone"].contains(&event.class.kind.as_str())) {
         if let Some(label) = labels.get(&event.object) {

@@ -135,8 +135,8 @@ impl Recording {
                 _ => continue,
             };
             let identity = if stateful { &event.object } else { &event.class.revision };
-            let pod = pods.entry(event.object.clone()).or_insert((None, identity.clone(), stage));
-            pod.0 = event.node.clone().or(pod.0.take());
+            let pod = pods.entry(event.object.clone()).or_insert_with(|| (None, identity.clone(), stage));
+            pod.0 = event.node.clone().or_else(|| pod.0.take());
             // A pod that is going does not come back.
             if pod.2 != "deleting" {
                 pod.2 = stage;

@@ -335,7 +335,7 @@ impl<'a> Teller<'a> {
     }
 
     fn taint(&mut self, key: Option<&String>) {
-        self.last_taint = key.cloned().or(self.last_taint.take());
+        self.last_taint = key.cloned().or_else(|| self.last_taint.take());
         if let Some((nodes, taint)) = self.tainted() {
             self.command(Operation::Taint { nodes, taint });
         }

@@ -61,7 +61,10 @@ impl Judged {
 /// All expectations that apply to the run's orchestrator.
 pub(super) fn judge(run: &Run, measured: &Measurements) -> Vec<Judged> {
     let applies = |e: &&Expectation| {
-        e.only.is_empty() || e.only.iter().any(|name| name == Profile::family(run.profile.name) || name == run.profile.name || *name == run.orchestrator)
+        e.only.is_empty()
+            || e.only.iter().any(|name| {
+                name == Profile::family(run.profile.name) || name == run.profile.name || *name == run.orchestrator
+            })
     };
     run.experiment.expectations.iter().filter(applies).map(|e| judge_one(run, measured, e)).collect()
 }

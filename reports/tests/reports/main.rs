@@ -5,6 +5,6 @@
 mod documents;
 mod logbook;
 mod metrics;
-mod sentences;
 mod scale;
+mod sentences;
 mod summary;

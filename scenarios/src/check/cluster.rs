@@ -171,7 +171,11 @@ impl Checker<'_> {
             let mark = raw.min.map_or(pool.mark, |min| min.mark);
             self.low
                 .problems
-                .error("E0204", mark, format!("a pool of at least {min} and at most {} machines is not possible", raw.max.value))
+                .error(
+                    "E0204",
+                    mark,
+                    format!("a pool of at least {min} and at most {} machines is not possible", raw.max.value),
+                )
                 .expected("expected `min` to be at most `max`");
             return;
         }

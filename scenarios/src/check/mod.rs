@@ -64,8 +64,13 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
     include::follow(&raw.include, name, files, (&mut parts, &mut incomplete), problems);
 
     let mut catalog = Catalog::new();
-    let mut checker =
-        Checker { low: Lowering::new(&mut catalog, problems), files, incomplete, labels_of_faults: Vec::new(), late: timeline::Late::default() };
+    let mut checker = Checker {
+        low: Lowering::new(&mut catalog, problems),
+        files,
+        incomplete,
+        labels_of_faults: Vec::new(),
+        late: timeline::Late::default(),
+    };
     let (host, network) = checker.cluster(&parts, &node);
     checker.workloads(&parts);
     let duration = checker.duration(&raw, &node);

@@ -178,11 +178,7 @@ impl Lowering<'_> {
         };
         let Some((name, target)) = served else {
             let field = format!("{}{}", kind[..1].to_lowercase(), &kind[1..]);
-            self.required(
-                node,
-                &format!("{path}.{field}"),
-                "must populate information for the given metric source",
-            );
+            self.required(node, &format!("{path}.{field}"), "must populate information for the given metric source");
             return None;
         };
         let average = target.average_value.as_ref().and_then(|value| parse_quantity(&value.0, Scale::Milli));

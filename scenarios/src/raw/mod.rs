@@ -19,9 +19,11 @@ pub(crate) use operations::{
 };
 pub(crate) use scenario::{FragmentRaw, ScenarioRaw};
 pub(crate) use select::{Names, NodesRaw, Pick, SelectorRaw, SideRaw, SideWord};
-pub(crate) use timeline::{ApplyRaw, ControlPlaneRaw, DeployRaw, EntryRaw, FillRaw, FloodRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef};
+pub(crate) use timeline::{
+    ApplyRaw, ControlPlaneRaw, DeployRaw, EntryRaw, FillRaw, FloodRaw, KillPodsRaw, LinkRaw, SaturateRaw, WorkloadRef,
+};
 pub(crate) use words::{Class, Death, DefectRaw, FailsRaw, LevelRaw, Part, Which};
 pub(crate) use workload::{
-    AmountRaw, PriorityRaw,
-    ClientsRaw, DeploymentRaw, ImageRaw, ProbeRaw, ResolveRaw, ServiceRaw, TrafficRaw, ViaRaw, WorkloadRaw,
+    AmountRaw, ClientsRaw, DeploymentRaw, ImageRaw, PriorityRaw, ProbeRaw, ResolveRaw, ServiceRaw, TrafficRaw, ViaRaw,
+    WorkloadRaw,
 };

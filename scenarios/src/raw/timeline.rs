@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::select::node_shape;
-use super::{DefaultPriorityRaw, DeletionCostRaw, EvictRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw};
 use super::{Class, Death, LevelRaw, NodesRaw, Part, Pick, SideRaw, Which};
+use super::{DefaultPriorityRaw, DeletionCostRaw, EvictRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw};
 use crate::problem::Problems;
 use crate::text::{At, Decode, Dur, GrowthRate, Named, Node, Percent, Permille, Value, shape, wrong_type};
 

@@ -33,7 +33,11 @@ impl Decode for ObjectsRaw {
         match &node.value {
             Value::List(items) if !items.is_empty() => Some(Self(items.clone())),
             _ => {
-                wrong_type(node, "a list of Kubernetes objects, each with `apiVersion`, `kind` and `metadata`", problems);
+                wrong_type(
+                    node,
+                    "a list of Kubernetes objects, each with `apiVersion`, `kind` and `metadata`",
+                    problems,
+                );
                 None
             }
         }

@@ -17,8 +17,7 @@ pub(crate) use name::{IMAGE, NAME, is_image, is_name};
 pub(crate) use node::{Key, Node, Value};
 pub use suggest::suggestion;
 pub(crate) use units::{
-    GrowthRate,
-    Cores, Dur, MAX_BYTES, MAX_MILLI_CPU, Percent, Permille, Ppm, Rate, Scale, Size, parse_ppm, parse_quantity,
-    parse_span,
+    Cores, Dur, GrowthRate, MAX_BYTES, MAX_MILLI_CPU, Percent, Permille, Ppm, Rate, Scale, Size, parse_ppm,
+    parse_quantity, parse_span,
 };
 pub(crate) use yaml::parse;

@@ -3,8 +3,8 @@
 mod churn;
 mod cpu;
 mod heartbeats;
-mod memory;
 mod hosts;
+mod memory;
 mod pulls;
 mod reach;
 mod scaling;

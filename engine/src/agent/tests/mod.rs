@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 use super::{Agent, AgentTimer, Context};
 use crate::fact::{Client, Exit, FactId, FactKind, FactLog};
 use crate::ids::{ImageId, NodeId, PodId, TemplateId};
-use crate::message::{ContainerRef, Footprint, Message, NodeStats, Order, OrderKind, PodReport, RuntimeEvent, RuntimeOp, Signal};
+use crate::message::{
+    ContainerRef, Footprint, Message, NodeStats, Order, OrderKind, PodReport, RuntimeEvent, RuntimeOp, Signal,
+};
 use crate::model::{
     Bytes, Catalog, Container, PodTemplate, Probe, ProbeKind, ProbeRole, PullPolicy, Resources, RestartPolicy,
 };
@@ -57,7 +59,12 @@ enum Item {
     Timer(FactId, AgentTimer),
     /// The agent looks at its node.
     Observed(FactId),
-    Ask { pod: PodId, role: ProbeRole, run: u32, last: Option<bool> },
+    Ask {
+        pod: PodId,
+        role: ProbeRole,
+        run: u32,
+        last: Option<bool>,
+    },
 }
 
 /// One node: an agent and its scripted runtime.

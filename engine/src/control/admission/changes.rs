@@ -158,7 +158,7 @@ impl Control {
         let Some(tries) = self.admission.changes.0.get_mut(&change) else { return };
         while tries.next < cx.now {
             tries.failures += 1;
-            tries.next = tries.next + requeue.wait(tries.failures);
+            tries.next += requeue.wait(tries.failures);
         }
         tries.armed = true;
         cx.timers.set(tries.next, tries.cause, Alarm::RetryChange(change));

@@ -22,8 +22,8 @@ use crate::fact::{FactId, FactKind, Refused};
 use crate::ids::{RevisionId, Table, TemplateId};
 use crate::model::Catalog;
 use crate::profile::Profile;
-pub(in crate::control) use changes::Change;
 use crate::time::{Span, Time};
+pub(in crate::control) use changes::Change;
 
 /// What the API server knows for admission.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@
 //!
 //! Source: kubernetes/kubernetes:staging/src/k8s.io/apiserver/pkg/admission/plugin/webhook.
 
+use crate::control::admission::{changes, leases};
 use crate::control::{Control, Cx};
 use crate::fact::{FactId, FactKind, Note, Refused, Subject};
-use crate::control::admission::{changes, leases};
 use crate::ids::{NodeId, ServiceId, Table, TemplateId, WebhookId, WorkloadId};
 use crate::model::{Catalog, PodTemplate, WebhookFailure, WebhookSpec};
 use crate::rng::Purpose;
@@ -54,7 +54,11 @@ impl Webhooks {
             of: catalog.templates.iter().map(|(_, template)| asked(template)).collect(),
             of_workload: catalog.workloads.iter().map(|(_, spec)| changes::asked(catalog, spec, enforced)).collect(),
             of_leases: catalog.webhooks.ids().filter(|id| enforced && leases::wants(catalog, *id)).collect(),
-            unregistered: catalog.webhooks.iter().map(|(_, spec)| spec.after_service && spec.service.is_some()).collect(),
+            unregistered: catalog
+                .webhooks
+                .iter()
+                .map(|(_, spec)| spec.after_service && spec.service.is_some())
+                .collect(),
             ignored: catalog.webhooks.iter().map(|_| false).collect(),
             calls: 0,
             enforced,

@@ -46,8 +46,7 @@ impl Control {
     /// Closed nodes are to be emptied, one after the other.
     pub(in crate::control) fn drain_by_eviction(&mut self, cx: &mut Cx<'_>, cause: FactId, nodes: &[NodeId]) {
         let nodes = nodes.iter().copied().filter(|&node| self.nodes[node].exists()).collect();
-        let command =
-            Command { cause, nodes, current: None, pods: BTreeMap::new(), missed: cx.now };
+        let command = Command { cause, nodes, current: None, pods: BTreeMap::new(), missed: cx.now };
         self.drains.commands.push(command);
         self.drain_next(cx, self.drains.commands.len() - 1);
     }

@@ -1,8 +1,8 @@
 //! One entry into its action: names become ids, new images become templates.
 
 use shakedown_chaos::fault::{Action, CpuClass, CpuLoad, Link, PodDeath};
-use shakedown_chaos::setting::Growth;
 use shakedown_chaos::select::{Mode, NodeSelection, PodSelection, Side};
+use shakedown_chaos::setting::Growth;
 use shakedown_engine::ids::{TemplateId, WorkloadId};
 use shakedown_engine::model::WorkloadKind;
 use shakedown_engine::time::Span;

@@ -168,7 +168,12 @@ fn workload_of(action: &Action) -> Option<WorkloadId> {
         Action::Scale { workload, .. } | Action::Deploy { workload, .. } | Action::Redeclare { workload, .. } => {
             Some(*workload)
         }
-        Action::Ungate(id) | Action::Undo(id) | Action::Pause(id) | Action::Resume(id) | Action::Apply(id) | Action::Delete(id) => Some(*id),
+        Action::Ungate(id)
+        | Action::Undo(id)
+        | Action::Pause(id)
+        | Action::Resume(id)
+        | Action::Apply(id)
+        | Action::Delete(id) => Some(*id),
         _ => None,
     }
 }
