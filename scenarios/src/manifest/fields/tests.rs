@@ -3,8 +3,6 @@
 //! A type's own reader says which fields it knows and of which types they are: it is asked by a deserializer that
 //! answers every question and writes down what it was asked. Start at [`shapes`].
 
-#![expect(clippy::unwrap_used, reason = "a test may fail by panicking, its helpers too")]
-
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
