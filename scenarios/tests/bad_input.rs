@@ -58,7 +58,7 @@ fn a_removed_node_is_named_by_a_selector_and_does_not_come_back_by_itself() {
     check("timeline: [{ at: 5m, remove_node: { nodes: dough } }]\n", &["E0301 s.yaml:9:44"]);
     check("timeline: [{ at: 5m, for: 2m, remove_node: one }]\n", &["E0405 s.yaml:9:27"]);
     let both = "timeline:\n  - { at: 5m, restart: { nodes: doe } }\n  - { at: 5m, remove_node: { nodes: doe } }\n";
-    check(both, &["E0411 s.yaml:11:24"]);
+    check(both, &["E0411 s.yaml:11:28"]);
 }
 
 #[test]
