@@ -51,8 +51,8 @@ impl<'a> Names<'a> {
 
     /// A pod's name: that of its workload and its number, `frontend-17`.
     pub fn pod(&self, pod: PodId) -> String {
-        let workload = self.pods.get(pod).map_or_else(|| "pod".to_owned(), |row| self.workload(row.workload));
-        format!("{workload}-{}", pod.0)
+        let Some(row) = self.pods.get(pod) else { return format!("pod-{}", pod.0) };
+        format!("{}-{}", self.workload(row.workload), row.ordinal.unwrap_or(pod.0))
     }
 
     /// What the timeline calls a fault.

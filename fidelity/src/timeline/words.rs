@@ -1,7 +1,7 @@
 //! What recordings say in words: how their kubelets behave, and what people did.
 //!
 //! Phrases are those of the recordings' own texts; a phrase that is not known makes a timeline impossible to replay, and
-//! is said so instead of being skipped. Start at [`pace`] and [`steps`].
+//! is said so instead of being skipped. Start at [`pace`] and [`step`].
 
 use shakedown_engine::model::Amount;
 use shakedown_engine::time::Span;

@@ -2,10 +2,11 @@
 //!
 //! It does not judge; losses, rollouts and duplicates are read off these rows elsewhere. Start at [`Pods::new`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shakedown_engine::fact::{Deletion, Fact, FactId, FactKind};
 use shakedown_engine::ids::{Id, NodeId, PodId, RevisionId, WorkloadId};
+use shakedown_engine::model::Details;
 use shakedown_engine::time::Time;
 
 use crate::run::Run;
@@ -33,6 +34,8 @@ pub struct Pod {
     pub replaces: Option<PodId>,
     /// The pod that stands in for it.
     pub replaced_by: Option<PodId>,
+    /// Its number in a stateful set, which the next pod in its place has, too.
+    pub ordinal: Option<u32>,
 }
 
 /// How a pod came to its end, as far as replacing it is concerned.
@@ -48,7 +51,7 @@ impl Pods {
     /// Reads all pods off a run's facts.
     pub fn new(run: &Run) -> Self {
         let pods = Self { rows: Vec::new(), revisions: BTreeMap::new() };
-        Reader { run, pods, farewells: BTreeMap::new(), waiting: BTreeMap::new() }.read()
+        Reader { run, pods, farewells: BTreeMap::new(), waiting: BTreeMap::new(), ordinals: BTreeMap::new() }.read()
     }
 
     /// One pod, if it was ever created.
@@ -117,6 +120,8 @@ struct Reader<'a> {
     farewells: BTreeMap<PodId, Farewell>,
     /// Lost pods of each workload that nothing replaces yet, oldest loss first.
     waiting: BTreeMap<WorkloadId, VecDeque<PodId>>,
+    /// Numbers that objects of a stateful set have.
+    ordinals: BTreeMap<WorkloadId, BTreeSet<u32>>,
 }
 
 impl Reader<'_> {
@@ -140,8 +145,29 @@ impl Reader<'_> {
                 }
                 _ => {}
             }
+            if let FactKind::PodDeleted { pod } | FactKind::PodFailed { pod } | FactKind::PodSucceeded { pod } =
+                fact.kind
+            {
+                self.name_is_free(pod);
+            }
         }
         self.pods
+    }
+
+    /// The number of a new pod of a stateful set, whose controller creates the lowest missing one first.
+    fn ordinal(&mut self, workload: WorkloadId) -> Option<u32> {
+        let Details::Stateful(spec) = &self.run.catalog.workloads.get(workload)?.details else { return None };
+        let taken = self.ordinals.entry(workload).or_default();
+        let free = (spec.first..).find(|ordinal| !taken.contains(ordinal))?;
+        taken.insert(free);
+        Some(free)
+    }
+
+    fn name_is_free(&mut self, pod: PodId) {
+        let Some(row) = self.pods.get(pod) else { return };
+        if let (Some(ordinal), Some(taken)) = (row.ordinal, self.ordinals.get_mut(&row.workload)) {
+            taken.remove(&ordinal);
+        }
     }
 
     fn leaves(&mut self, at: Time, pod: PodId, how: Farewell) {
@@ -165,7 +191,9 @@ impl Reader<'_> {
         if let Some(old) = replaces.and_then(|old| self.pods.get_mut(old)) {
             old.replaced_by = Some(pod);
         }
-        let row = Pod { workload, revision, created: fact.at, bound: None, gone: None, replaces, replaced_by: None };
+        let ordinal = self.ordinal(workload);
+        let row =
+            Pod { workload, revision, created: fact.at, bound: None, gone: None, replaces, replaced_by: None, ordinal };
         self.pods.rows[pod.index()] = Some(row);
     }
 
