@@ -46,6 +46,11 @@ pub struct Recording {
 /// How many pods of which revision have come how far.
 pub type Census = BTreeMap<(String, String), u32>;
 
+/// Longest recording: as long as a scenario.
+const MAX_SECONDS: f64 = 31.0 * 86_400.0;
+/// Most replicas of a workload, as in scenarios.
+const MAX_REPLICAS: f64 = 300_000.0;
+
 /// Kinds of pod events that are compared.
 const POD_KINDS: &[&str] = &[
     "created",
@@ -98,7 +103,27 @@ impl Recording {
         if recording.actions.is_empty() {
             return Err("it records no action: nothing can be replayed".to_owned());
         }
+        let times = recording.actions.iter().map(|action| action.at).chain(recording.events.iter().map(|e| e.at));
+        if let Some(far) = times.chain([recording.ends]).find(|at| at.abs() > MAX_SECONDS) {
+            return Err(format!("it has an event at {far} s: write at most {MAX_SECONDS} s"));
+        }
+        recording.check_sizes()?;
         Ok(recording)
+    }
+
+    /// Sizes that are no numbers, or larger than any cluster here.
+    fn check_sizes(&self) -> Result<(), String> {
+        let settings = self.settings.as_object();
+        for (key, most) in [("nodes", 100_000.0), ("replicas", MAX_REPLICAS), ("replicas_from", MAX_REPLICAS)] {
+            let Some(value) = settings.and_then(|settings| settings.get(key)) else { continue };
+            // The recordings of the queue describe their nodes in words.
+            let words = key == "nodes" && value.as_str().is_some_and(|text| text.contains(' '));
+            let good = value.as_f64().is_some_and(|n| (0.0..=most).contains(&n) && n.fract() == 0.0);
+            if !words && !good {
+                return Err(format!("`settings.{key}` is `{value}`: write a whole number up to {most}"));
+            }
+        }
+        Ok(())
     }
 
     /// A number of the settings.

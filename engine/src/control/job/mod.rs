@@ -287,6 +287,15 @@ impl Control {
 
     /// Whether a workload has a run that has something to write.
     pub(super) fn job_working(&self, revision: RevisionId) -> bool {
-        self.jobs.get(&revision).is_some_and(|job| job.busy || job.again)
+        let row = &self.revisions[revision];
+        let spec = &self.catalog.workloads[row.workload].details;
+        let patient = match spec {
+            Details::Job(spec) => spec.replace_when_failed,
+            Details::Cron(spec) => spec.job.replace_when_failed,
+            _ => false,
+        };
+        // A job that replaces only what has ended waits for pods that are stopping, however long that takes.
+        let waits = patient && row.tally.terminating > 0;
+        self.jobs.get(&revision).is_some_and(|job| job.busy || job.again || waits)
     }
 }
