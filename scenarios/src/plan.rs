@@ -93,7 +93,7 @@ impl Plan {
             problem.help = suggestion(orchestrator, Profile::all_names());
             return Err(Diagnostics::one(problem));
         };
-        if let Some(config) = self.scheduler.as_ref().filter(|_| Profile::family(profile.name) == "kubernetes") {
+        if let Some(config) = self.scheduler.as_ref().filter(|_| profile.takes_scheduler_config) {
             config.apply(&mut profile);
         }
         for one in &self.overrides {

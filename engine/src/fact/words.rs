@@ -309,4 +309,21 @@ pub enum Client {
 impl Client {
     /// How many there are.
     pub const COUNT: usize = Self::Agent as usize + 1;
+
+    /// Those of the controllers, which run in one process and each have the limits of that process.
+    pub const CONTROLLERS: [Self; 13] = [
+        Self::Replication,
+        Self::Rollout,
+        Self::NodeHealth,
+        Self::Eviction,
+        Self::Endpoints,
+        Self::Garbage,
+        Self::Stateful,
+        Self::Daemon,
+        Self::Job,
+        Self::Cron,
+        Self::Autoscaler,
+        Self::Disruption,
+        Self::Volumes,
+    ];
 }

@@ -9,23 +9,6 @@ use crate::model::{HOSTNAME_LABEL, ZONE_LABEL};
 use crate::profile::{Balanced, Eviction, Grace, Profile, Restart, Rollout, Score, Wake};
 use crate::time::Span;
 
-/// Controllers of kube-controller-manager. Each has a client of its own with the manager's limits.
-const CONTROLLERS: [Client; 13] = [
-    Client::Replication,
-    Client::Rollout,
-    Client::NodeHealth,
-    Client::Eviction,
-    Client::Endpoints,
-    Client::Garbage,
-    Client::Stateful,
-    Client::Daemon,
-    Client::Job,
-    Client::Cron,
-    Client::Autoscaler,
-    Client::Disruption,
-    Client::Volumes,
-];
-
 /// A node's lease is renewed after this part of its duration.
 /// Source: kubernetes/kubernetes:pkg/kubelet/kubelet.go, `nodeLeaseRenewIntervalFraction`.
 const RENEWALS_PER_LEASE: u64 = 4;
@@ -81,7 +64,7 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         |p| p.control.limit(Client::Replication).qps,
         |p, v| {
             let qps = field(v);
-            CONTROLLERS.iter().for_each(|c| p.control.limits[*c as usize].qps = qps);
+            Client::CONTROLLERS.iter().for_each(|c| p.control.limits[*c as usize].qps = qps);
         }
     ),
     flag!(
@@ -92,7 +75,7 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         |p| p.control.limit(Client::Replication).burst,
         |p, v| {
             let burst = field(v);
-            CONTROLLERS.iter().for_each(|c| p.control.limits[*c as usize].burst = burst);
+            Client::CONTROLLERS.iter().for_each(|c| p.control.limits[*c as usize].burst = burst);
         }
     ),
     flag!(

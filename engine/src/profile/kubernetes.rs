@@ -23,6 +23,7 @@ pub(super) fn profile() -> Profile {
         name: "kubernetes",
         version: "1.36",
         words: Words { pod: "pod", workload: "deployment", unhealthy: "NotReady" },
+        takes_scheduler_config: true,
         flags: flags::KUBERNETES,
         control: ControlPlane {
             // etcd's fsync p99 should stay below 10 ms (etcd.io tuning guide); a healthy write takes about half of it.

@@ -33,6 +33,8 @@ pub struct Profile {
     pub version: &'static str,
     /// Its own words for things.
     pub words: Words,
+    /// Its scheduler is configured by `KubeSchedulerConfiguration` files.
+    pub takes_scheduler_config: bool,
     /// Flags under which its values can be overridden.
     pub flags: &'static [flags::Flag],
     /// Store and clients.

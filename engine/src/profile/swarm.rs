@@ -14,6 +14,7 @@ pub(super) fn profile() -> Profile {
         name: "swarm",
         version: "20.10",
         words: Words { pod: "task", workload: "service", unhealthy: "Down" },
+        takes_scheduler_config: false,
         flags: flags::SWARM,
         control: ControlPlane {
             // Measured on 20.10: a task is assigned 0.1-0.2 s after it is created.

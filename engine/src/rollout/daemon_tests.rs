@@ -1,3 +1,5 @@
+//! Steps of DaemonSets: missing pods, pods too many, and updates within their bounds.
+
 use super::*;
 
 /// A node with an old pod (`o`), a new one (`n`), capital letters available; `x` one on its way out.

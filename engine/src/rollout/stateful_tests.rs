@@ -1,3 +1,5 @@
+//! Steps of StatefulSets: order, parallel creation, partitions and updates.
+
 use super::*;
 
 use Stage::{Absent, Available, Ready, Terminating, Unready};

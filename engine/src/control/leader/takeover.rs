@@ -13,23 +13,6 @@ use crate::message::Beats;
 use crate::profile::Eviction;
 use crate::time::Span;
 
-/// Clients of the controllers' process.
-const CONTROLLERS: [Client; 13] = [
-    Client::Replication,
-    Client::Rollout,
-    Client::NodeHealth,
-    Client::Eviction,
-    Client::Endpoints,
-    Client::Garbage,
-    Client::Stateful,
-    Client::Daemon,
-    Client::Job,
-    Client::Cron,
-    Client::Autoscaler,
-    Client::Disruption,
-    Client::Volumes,
-];
-
 /// From when silent nodes are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Memory {
@@ -43,7 +26,7 @@ impl Control {
     /// A leader begins.
     pub(super) fn take_over(&mut self, cx: &mut Cx<'_>, cause: FactId, part: Component) {
         if part == Component::Controllers {
-            CONTROLLERS.iter().for_each(|&client| self.store.refresh(&self.profile.control, client));
+            Client::CONTROLLERS.iter().for_each(|&client| self.store.refresh(&self.profile.control, client));
             self.judge_nodes(cx, cause, Memory::Lost);
         } else {
             self.store.refresh(&self.profile.control, Client::Scheduler);
