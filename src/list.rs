@@ -86,8 +86,8 @@ fn profiles() -> impl Iterator<Item = Profile> {
 fn orchestrators() -> Vec<Row> {
     let row = |profile: Profile| {
         vec![
-            ("name", profile.name.to_owned()),
-            ("version", profile.version.to_owned()),
+            ("name", profile.name.to_string()),
+            ("version", profile.version.to_string()),
             ("flags", profile.flags.len().to_string()),
         ]
     };
@@ -96,14 +96,14 @@ fn orchestrators() -> Vec<Row> {
 
 fn flags(only: &[String]) -> Vec<Row> {
     let wanted = |profile: &Profile| match only {
-        [] => Profile::NAMES.contains(&profile.name),
-        only => only.iter().any(|name| name == profile.name),
+        [] => Profile::NAMES.contains(&&*profile.name),
+        only => only.iter().any(|name| *name == profile.name),
     };
     let mut rows = Vec::new();
     for profile in profiles().filter(wanted) {
         rows.extend(profile.settings().map(|(flag, value)| {
             vec![
-                ("orchestrator", profile.name.to_owned()),
+                ("orchestrator", profile.name.to_string()),
                 ("flag", flag.name.to_owned()),
                 ("default", value),
                 ("meaning", flag.doc.to_owned()),

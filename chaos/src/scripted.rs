@@ -72,6 +72,7 @@ impl Scripted {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: shakedown_engine::model::Wishes::default(),
         });
         self.catalog.services.push(ServiceSpec::new(name, namespace, Selector::equals([(app, name)])));
         self.workloads.push(WorkloadView {

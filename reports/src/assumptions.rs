@@ -47,7 +47,7 @@ pub fn list(run: &Run) -> Vec<Assumption> {
 
 /// Flags whose values differ from those of the profile as shipped, in the order of the profile.
 pub fn overridden(profile: &Profile) -> Vec<(&'static str, String)> {
-    let Some(shipped) = Profile::named(profile.name) else { return Vec::new() };
+    let Some(shipped) = Profile::named(&profile.name) else { return Vec::new() };
     let differs = |flag: &&shakedown_engine::profile::flags::Flag| (flag.get)(profile) != (flag.get)(&shipped);
     profile.flags.iter().filter(differs).map(|flag| (flag.name, show(&(flag.get)(profile)))).collect()
 }

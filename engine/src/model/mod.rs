@@ -10,6 +10,7 @@ mod policy;
 mod resources;
 mod service;
 mod storage;
+mod wishes;
 mod workload;
 
 pub use catalog::{Catalog, Image};
@@ -26,6 +27,10 @@ pub use policy::{
 pub use resources::{Bytes, MilliCpu, Resources};
 pub use service::{Distribution, Exposure, ServiceSpec};
 pub use storage::{AccessMode, BindingMode, ClaimSpec, PodVolume, Reclaim, StorageClassSpec, VolumeSpec};
+pub use wishes::{
+    BalancerWish, Distinct, Grouping, Growth, LostWish, MigrateWish, PlacementStrategy, PlacementWish, RescheduleWish,
+    RestartWish, SpreadWish, Survivor, UpdateWish, Wishes,
+};
 pub use workload::{
     Amount, Concurrency, CronSpec, DaemonSpec, Details, FailureMatch, FailureRule, FailureRuleAction, JobSpec,
     StatefulSpec, Strategy, SuccessRule, WorkloadKind, WorkloadSpec,

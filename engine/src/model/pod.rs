@@ -3,7 +3,7 @@
 use crate::fact::Refused;
 use crate::ids::{GroupId, ImageId, Symbol};
 use crate::labels::{Labels, Selector};
-use crate::model::{Bytes, MilliCpu, PodVolume, Resources, Taint, TaintEffect};
+use crate::model::{Bytes, MilliCpu, PlacementWish, PodVolume, Resources, Taint, TaintEffect};
 use crate::time::Span;
 
 /// The unchanging description of a pod. All replicas of a revision share one.
@@ -34,6 +34,10 @@ pub struct PodTemplate {
     pub spread: Vec<SpreadConstraint>,
     /// Ports claimed on the host.
     pub host_ports: Vec<HostPort>,
+    /// Ports published without a word on where: the profile's [`Ports`](crate::profile::Ports) decide what they take.
+    pub published: Vec<HostPort>,
+    /// Where it wants to go in words of another orchestrator than Kubernetes.
+    pub wishes: PlacementWish,
     /// Bound by the user to this node, bypassing the scheduler.
     pub node_name: Option<Symbol>,
     /// Higher goes first.
@@ -129,6 +133,8 @@ impl PodTemplate {
             tolerations: Vec::new(),
             spread: Vec::new(),
             host_ports: Vec::new(),
+            published: Vec::new(),
+            wishes: PlacementWish::default(),
             node_name: None,
             priority: 0,
             priority_class: None,

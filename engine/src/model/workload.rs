@@ -2,6 +2,7 @@
 
 use crate::ids::{Symbol, TemplateId};
 use crate::labels::Selector;
+use crate::model::Wishes;
 use crate::time::Span;
 
 /// A workload as declared.
@@ -33,6 +34,8 @@ pub struct WorkloadSpec {
     pub paused: bool,
     /// False for a workload that the timeline creates later.
     pub at_start: bool,
+    /// What its author says about its treatment in words of another orchestrator than Kubernetes.
+    pub wishes: Wishes,
 }
 
 impl WorkloadSpec {
@@ -52,6 +55,7 @@ impl WorkloadSpec {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: Wishes::default(),
         }
     }
 }

@@ -180,7 +180,7 @@ pub enum FlagError {
         /// The name that was given.
         name: String,
         /// The profile.
-        profile: &'static str,
+        profile: String,
         /// The names closest to it, closest first.
         nearest: Vec<&'static str>,
     },
@@ -220,7 +220,7 @@ impl Profile {
     pub fn flag(&self, name: &str) -> Result<&'static Flag, FlagError> {
         self.flags.iter().find(|flag| flag.name == name).ok_or_else(|| FlagError::Unknown {
             name: name.to_owned(),
-            profile: self.name,
+            profile: self.name.clone().into_owned(),
             nearest: super::nearest::names(name, self.flags.iter().map(|flag| flag.name)),
         })
     }

@@ -3,9 +3,9 @@
 pub(super) mod releases;
 
 use super::{
-    AgentPolicy, Balanced, ControlPlane, Detection, Discovery, Eviction, Filter, Grace, Placement, PlacementArgs,
-    PreemptionArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlicePolicy,
-    TaintEviction, Words, flags,
+    AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, Filter, Grace, Placement,
+    PlacementArgs, Ports, PreemptionArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling,
+    Score, SlicePolicy, TaintEviction, Words, flags,
 };
 use crate::model::Amount;
 use crate::time::Span;
@@ -20,8 +20,8 @@ pub(super) fn profile() -> Profile {
     // Source: kubernetes/kubernetes:pkg/kubelet/apis/config/v1beta1/defaults.go.
     let kubelet = RateLimit { qps: 50, burst: 100 };
     Profile {
-        name: "kubernetes",
-        version: "1.36",
+        name: "kubernetes".into(),
+        version: "1.36".into(),
         words: Words { pod: "pod", workload: "deployment", unhealthy: "NotReady" },
         takes_scheduler_config: true,
         flags: flags::KUBERNETES,
@@ -67,7 +67,10 @@ pub(super) fn profile() -> Profile {
             wake: super::Wake::Hints,
         },
         // Source: kubernetes/kubernetes:pkg/scheduler/apis/config/v1/default_plugins.go.
+        dispatch: Dispatch::Queue,
         placement: Placement {
+            choice: Choice::Scores,
+            published_ports: Ports::Shared,
             filters: vec![
                 Filter::NodeUnschedulable,
                 Filter::NodeName,

@@ -1,30 +1,24 @@
 //! Docker Swarm mode (moby/swarmkit), with its default settings.
 
 use super::{
-    AgentPolicy, Balanced, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, Placement,
-    PlacementArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling, Score, SlotOrder,
-    SlotUpdate, Words, flags,
+    AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction, Filter,
+    Grace, Placement, PlacementArgs, Ports, Profile, Queue, Removal, Replication, Restart, Rollout, Sampling, Score,
+    SlotOrder, SlotUpdate, Words, flags,
 };
-use crate::fact::Client;
 use crate::time::Span;
 
 /// Swarm mode as `dockerd` behaves without flags.
 pub(super) fn profile() -> Profile {
+    let words = Words { pod: "task", workload: "service", unhealthy: "Down" };
+    let plain = super::plain::profile("swarm", "20.10", words);
     Profile {
-        name: "swarm",
-        version: "20.10",
-        words: Words { pod: "task", workload: "service", unhealthy: "Down" },
-        takes_scheduler_config: false,
         flags: flags::SWARM,
         control: ControlPlane {
             // Measured on 20.10: a task is assigned 0.1-0.2 s after it is created.
             store_write: Span::from_millis(20),
-            store_writes_per_second: 2_000,
-            event_burst: 0,
             // Source: moby/swarmkit:manager/scheduler/scheduler.go, commitDebounceGap.
             watch_lag: Span::from_millis(50),
-            limits: [RateLimit::UNLIMITED; Client::COUNT],
-            machine: super::machine::Machine::plain(),
+            ..plain.control
         },
         // Pending tasks are tried again on every event of a node or task; there is no back-off.
         // Source: moby/swarmkit:manager/scheduler/scheduler.go.
@@ -37,7 +31,10 @@ pub(super) fn profile() -> Profile {
             pop_from_backoff: true,
             wake: super::Wake::Hints,
         },
+        dispatch: Dispatch::Queue,
         placement: Placement {
+            choice: Choice::Scores,
+            published_ports: Ports::Shared,
             // Ready, Resource, Constraint, HostPort. What Swarm has no word for (a named node, taints) is honoured
             // where a manifest brings it along. Source: moby/swarmkit:manager/scheduler/pipeline.go.
             filters: vec![
@@ -60,7 +57,6 @@ pub(super) fn profile() -> Profile {
             args: PlacementArgs::default(),
         },
         // Source: moby/swarmkit:manager/dispatcher/dispatcher.go: period 5 s, jitter 500 ms, grace period multiplier 3.
-        schedulers: Vec::new(),
         detection: Detection {
             heartbeat: Span::from_secs(5),
             heartbeat_jitter: Span::from_millis(500),
@@ -102,9 +98,6 @@ pub(super) fn profile() -> Profile {
             least_grace: Span::ZERO,
             pressure: None,
         },
-        autoscaling: None,
-        machines: None,
-        storage: super::storage::StoragePolicy::kubernetes(),
         discovery: Discovery {
             publish_delay: Span::ZERO,
             // Measured on 20.10: a stopped task leaves DNS on another host after 0.2-0.5 s.
@@ -117,5 +110,6 @@ pub(super) fn profile() -> Profile {
             ingress_sync: Span::ZERO,
             slices: None,
         },
+        ..plain
     }
 }

@@ -43,7 +43,7 @@ pub use usage::Requested;
 
 use crate::ids::{Id, ImageId, NodeId, PodId, Symbol, Table, TemplateId, WorkloadId};
 use crate::model::{Catalog, REGION_LABEL, WorkloadKind};
-use crate::profile::{DEFAULT_SCHEDULER, Placement, SchedulerProfile};
+use crate::profile::{Choice, DEFAULT_SCHEDULER, Placement, SchedulerProfile};
 use crate::rng::Stream;
 use crate::rollout::daemon;
 use crate::scheduler::class::{Carriers, Class, Compiler, notice};
@@ -319,8 +319,13 @@ impl Scheduler {
             [] => Outcome::Refused(self.refusal(ask)),
             [only] => Outcome::Placed { node: NodeId(only), looked_at, feasible: 1 },
             _ => {
-                self.score(class, &mut scratch);
-                Outcome::Placed { node: scratch.pick(luck), looked_at, feasible: scratch.feasible.len() as u32 }
+                let node = match self.placement(class).choice {
+                    Choice::Scores => {
+                        self.score(class, &mut scratch);
+                        scratch.pick(luck)
+                    }
+                };
+                Outcome::Placed { node, looked_at, feasible: scratch.feasible.len() as u32 }
             }
         };
         self.scratch = scratch;

@@ -63,7 +63,7 @@ pub(super) fn judge(run: &Run, measured: &Measurements) -> Vec<Judged> {
     let applies = |e: &&Expectation| {
         e.only.is_empty()
             || e.only.iter().any(|name| {
-                name == Profile::family(run.profile.name) || name == run.profile.name || *name == run.orchestrator
+                name == Profile::family(&run.profile.name) || *name == run.profile.name || *name == run.orchestrator
             })
     };
     run.experiment.expectations.iter().filter(applies).map(|e| judge_one(run, measured, e)).collect()

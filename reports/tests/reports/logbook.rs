@@ -82,6 +82,7 @@ impl Logbook {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: shakedown_engine::model::Wishes::default(),
         });
         catalog.services.push(ServiceSpec::new(name, empty, Selector::equals([(empty, name)])));
         Self {

@@ -6,7 +6,7 @@ use shakedown_engine::ids::{ServiceId, TemplateId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
     Amount, Bytes, Container, Details, MilliCpu, PodTemplate, Probe, ProbeKind, ProbeRole, Resources, ServiceSpec,
-    Strategy, WorkloadKind, WorkloadSpec,
+    Strategy, Wishes, WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::time::Span;
 
@@ -169,6 +169,7 @@ impl Checker<'_> {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: Wishes::default(),
         };
         self.low.declare(spec, raw.name.mark);
         if raw.port.is_some() && self.low.first("Service", "default", name, raw.name.mark) {

@@ -5,8 +5,8 @@
 use shakedown_engine::ids::{ServiceId, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Bytes, Container, Details, HostPort, MilliCpu, PodTemplate, PullPolicy, Resources, ServiceSpec, WorkloadKind,
-    WorkloadSpec,
+    Bytes, Container, Details, HostPort, MilliCpu, PodTemplate, PullPolicy, Resources, ServiceSpec, Wishes,
+    WorkloadKind, WorkloadSpec,
 };
 use shakedown_engine::time::Span;
 
@@ -57,6 +57,7 @@ impl Reader<'_, '_> {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: Wishes::default(),
         };
         let workload = self.low.declare(spec, key.mark);
         let service = (reached && self.low.first("Service", "default", &key.text, key.mark)).then(|| {

@@ -82,6 +82,7 @@ impl Setup {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: shakedown_engine::model::Wishes::default(),
         });
         let network = NetworkModel { jitter: Span::ZERO, ..NetworkModel::default() };
         let host = HostModel {

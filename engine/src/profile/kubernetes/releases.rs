@@ -45,7 +45,7 @@ pub(in crate::profile) fn release(number: &str) -> Option<Profile> {
             take_back(&mut profile);
         }
     }
-    (profile.name, profile.version) = (name, version);
+    (profile.name, profile.version) = (name.into(), version.into());
     Some(profile)
 }
 

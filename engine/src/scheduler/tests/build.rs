@@ -125,6 +125,7 @@ impl Build {
             history_limit: None,
             paused: false,
             at_start: true,
+            wishes: crate::model::Wishes::default(),
         })
     }
 

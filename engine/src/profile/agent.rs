@@ -1,0 +1,25 @@
+//! Values of the agent on each node.
+
+use super::pressure;
+use crate::time::Span;
+
+/// Habits of the agent on each node.
+#[derive(Clone, Debug)]
+pub struct AgentPolicy {
+    /// The runtime's events are noticed on this grid; zero means at once.
+    pub relist: Span,
+    /// Images on the node are reported on this grid.
+    pub status_period: Span,
+    /// First wait after a failed pull; doubles each time.
+    pub pull_backoff: Span,
+    /// Longest wait after a failed pull.
+    pub pull_backoff_max: Span,
+    /// Images are pulled one after the other.
+    pub serialize_pulls: bool,
+    /// Time between the polite and the forced stop when the pod does not say so.
+    pub default_grace: Span,
+    /// A container always has at least this between the polite and the forced stop, whatever its hook took.
+    pub least_grace: Span,
+    /// What it does when memory or disk runs short, and which pods it refuses; `None`: it does not care.
+    pub pressure: Option<pressure::PressurePolicy>,
+}

@@ -1,0 +1,86 @@
+//! Values of what is done about lost nodes, lost replicas and containers that end.
+//!
+//! Start at [`Eviction`], [`Replication`] and [`Restart`].
+
+use crate::time::Span;
+
+/// What an unhealthy node costs its pods.
+#[derive(Clone, Debug)]
+pub enum Eviction {
+    /// Nodes are tainted at a limited rate per zone; pods go when their toleration ends.
+    Taints(TaintEviction),
+    /// Pods are given up as soon as the node is unhealthy.
+    AtOnce,
+}
+
+/// Rate-limited eviction by taints.
+#[derive(Clone, Debug)]
+pub struct TaintEviction {
+    /// From unhealthy until the node is queued for its eviction taint.
+    pub taint_delay: Span,
+    /// Nodes per 1,000 s that are tainted in a normal zone.
+    pub rate: u32,
+    /// The same in a large zone with partial disruption.
+    pub secondary_rate: u32,
+    /// Unhealthy nodes in thousandths of a zone that make it partially disrupted.
+    pub unhealthy_threshold: u32,
+    /// Zones up to this size stop evicting when partially disrupted.
+    pub large_zone: u32,
+    /// Nodes that may be tainted at once after a rest.
+    pub burst: u32,
+    /// A zone's rate depends on how much of it is unhealthy; else all nodes count as one zone in its normal state.
+    pub disruption_modes: bool,
+    /// Pods of a node that does not answer are removed by force when their grace is over.
+    pub force_after_grace: bool,
+    /// How long pods tolerate the taint that do not say so themselves.
+    pub default_toleration: Span,
+    /// Recovered nodes lose their taint on this grid.
+    pub recovery_period: Span,
+    /// Pods whose node object was deleted are looked for on this grid; found ones are collected after a quarantine.
+    pub garbage_period: Span,
+}
+
+/// How replicas are kept at their number.
+#[derive(Clone, Debug)]
+pub struct Replication {
+    /// Creations or deletions in one pass over one revision.
+    pub burst: u32,
+    /// Creations go in batches of 1, 2, 4, … as long as all succeed.
+    pub slow_start: bool,
+    /// A replacement of a failed or lost replica does not start before this has passed.
+    pub replacement_delay: Span,
+    /// Surplus replicas are removed in this order.
+    pub removal: Removal,
+    /// Updates of replicas with names follow their `maxUnavailable`; else they go one by one.
+    pub stateful_max_unavailable: bool,
+}
+
+/// Which surplus replicas go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Not running, not ready, crowded node, youngest by powers of two of the age (ReplicaSet's rank).
+    Ranked,
+    /// The same, youngest to the second (before Kubernetes 1.22).
+    RankedExactly,
+    /// From the node with most replicas of the workload, not running first.
+    Crowded,
+}
+
+/// What happens to a container that ends.
+#[derive(Clone, Debug)]
+pub enum Restart {
+    /// The agent restarts it in place, with growing waits.
+    InPlace {
+        /// First wait (the very first restart is immediate).
+        initial: Span,
+        /// Longest wait.
+        max: Span,
+        /// A container that ran this long starts again with the first wait.
+        reset: Span,
+    },
+    /// The replica ends, and the control plane starts another, perhaps elsewhere.
+    Replace {
+        /// Replacements per slot at most; `None`: no bound.
+        max_attempts: Option<u32>,
+    },
+}

@@ -1,0 +1,61 @@
+//! Values of how a workload moves to a new template.
+//!
+//! The decisions are in [`crate::rollout`]. Start at [`Rollout`].
+
+use crate::model::Amount;
+use crate::time::Span;
+
+/// How a workload moves to a new template when it does not say so itself.
+#[derive(Clone, Debug)]
+pub enum Rollout {
+    /// Counts of old and new replicas are moved within a surge and an unavailability.
+    Surge {
+        /// Replicas above the wanted number.
+        max_surge: Amount,
+        /// Replicas below the wanted number.
+        max_unavailable: Amount,
+        /// Without progress for this long the rollout is reported as stalled.
+        progress_deadline: Span,
+        /// Old revisions kept for undo.
+        history_limit: u32,
+    },
+    /// Slots are updated one by one by a number of workers.
+    Slots(SlotUpdate),
+}
+
+/// Update slot by slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotUpdate {
+    /// Slots in work at once; 0: all.
+    pub parallelism: u32,
+    /// Wait after each slot.
+    pub delay: Span,
+    /// What goes first in a slot.
+    pub order: SlotOrder,
+    /// A new replica that fails within this time after its start counts as a failed update.
+    pub monitor: Span,
+    /// What a failed update leads to.
+    pub on_failure: FailureAction,
+    /// Failed slots in thousandths of all that are tolerated.
+    pub max_failure: u32,
+}
+
+/// What goes first when a slot is updated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotOrder {
+    /// The old replica stops, then the new one starts.
+    StopFirst,
+    /// The new replica runs, then the old one stops.
+    StartFirst,
+}
+
+/// What a failed update leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureAction {
+    /// The update stays where it is.
+    Pause,
+    /// The update goes on.
+    Continue,
+    /// The update turns back.
+    Rollback,
+}
