@@ -378,6 +378,8 @@ mod autoscaling;
 mod kubernetes;
 #[path = "flags_machine.rs"]
 mod machine;
+#[path = "flags_nomad.rs"]
+mod nomad;
 #[path = "flags_pressure.rs"]
 mod pressure;
 #[path = "flags_storage.rs"]
@@ -404,6 +406,7 @@ const JOINED: [Flag; COUNT] = {
     }
     all
 };
+pub(super) use nomad::FLAGS as NOMAD;
 pub(super) use swarm::FLAGS as SWARM;
 
 #[cfg(test)]

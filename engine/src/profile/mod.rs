@@ -14,6 +14,7 @@ pub mod flags;
 mod kubernetes;
 pub mod machine;
 mod nearest;
+mod nomad;
 mod placement;
 mod plain;
 pub mod pressure;

@@ -2,7 +2,7 @@
 //!
 //! A new profile is a file that builds it and an entry here. Start at [`ENTRIES`].
 
-use super::{Profile, kubernetes, swarm};
+use super::{Profile, kubernetes, nomad, swarm};
 
 /// An orchestrator by its name.
 pub(super) struct Entry {
@@ -32,6 +32,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         release: kubernetes::releases::release,
     },
     Entry::single("swarm", swarm::profile),
+    Entry { name: "nomad", newest: nomad::profile, releases: nomad::RELEASES, release: nomad::release },
 ];
 
 /// Their names.
