@@ -232,5 +232,6 @@ pub(crate) fn note_in_words(note: Note) -> &'static str {
         Note::NotTriggerScaleUp => "no pool of machines would fit it (NotTriggerScaleUp)",
         Note::ScaleDownBlocked => "it stays although it is empty enough (ScaleDownBlocked)",
         Note::Drained => "its drain is over",
+        Note::NotRescheduled => "what it runs is not moved as long as the node is not removed",
     }
 }

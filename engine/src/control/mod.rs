@@ -191,7 +191,7 @@ impl Control {
         let monitor_phase = phase.span(Span::ZERO, profile.detection.monitor_period);
         let garbage_phase = match &profile.eviction {
             Eviction::Taints(policy) => streams.stream(Purpose::ControlLoop, 1).span(Span::ZERO, policy.garbage_period),
-            Eviction::AtOnce => Span::ZERO,
+            Eviction::AtOnce | Eviction::Never => Span::ZERO,
         };
         let services_of = catalog.templates.iter().map(|(_, t)| endpoints::selecting(&catalog, t)).collect();
         let mut zones: Table<ZoneId, ZoneRow> = catalog.zones.iter().map(|_| ZoneRow::new()).collect();

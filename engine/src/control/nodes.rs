@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
-use crate::fact::{Client, Deletion, FactId, FactKind, Pressure, ZoneState};
+use crate::fact::{Client, Deletion, FactId, FactKind, Note, Pressure, Subject, ZoneState};
 use crate::ids::{NodeId, PodId, ZoneId};
 use crate::message::Beats;
 use crate::model::{Taint, TaintEffect};
@@ -129,6 +129,13 @@ impl Control {
                 // Source: moby/swarmkit:manager/orchestrator/restart/restart.go, `DelayStart` and its node watch.
                 for pod in self.nodes[node].pods.clone() {
                     self.observe_pod(cx, pod, SlotEvent::OldStopped);
+                }
+            }
+            Eviction::Never => {
+                let note = FactKind::Noted { subject: Subject::Node(node), note: Note::NotRescheduled };
+                let fact = cx.facts.record(cx.now, fact, note);
+                if self.profile.discovery.unready_on_unhealthy_node {
+                    self.mark_pods_unready(cx, fact, node);
                 }
             }
         }

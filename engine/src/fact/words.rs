@@ -94,6 +94,8 @@ pub enum Note {
     ScaleDownBlocked,
     /// A node is empty but for what stays: its drain is over.
     Drained,
+    /// A node is unhealthy, and what it runs is not moved: nobody gives it up before the node is removed.
+    NotRescheduled,
 }
 
 /// What a node runs short of.

@@ -11,6 +11,9 @@ pub enum Eviction {
     Taints(TaintEviction),
     /// Pods are given up as soon as the node is unhealthy.
     AtOnce,
+    /// Nothing: pods stay where they are until somebody removes the node (`Operation::RemoveNode`), and a node that is
+    /// heard again goes on with what it has.
+    Never,
 }
 
 /// Rate-limited eviction by taints.
