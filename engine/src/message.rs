@@ -63,6 +63,14 @@ pub enum OrderKind {
         /// Which pods.
         pods: Vec<PodId>,
     },
+    /// Have the load balancer ask this pod from now on, or no more (`None`): answered by [`InputKind::Balanced`]
+    /// whenever its verdict changes.
+    Balance {
+        /// Which pod.
+        pod: PodId,
+        /// How.
+        check: Option<Check>,
+    },
     /// Get a machine that is not there yet, or give one back. It runs its agent after `after`.
     Machine {
         /// Which.
@@ -72,6 +80,23 @@ pub enum OrderKind {
         /// Time until its host runs.
         after: Span,
     },
+}
+
+/// How a load balancer asks a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Time between two questions.
+    pub interval: Span,
+    /// An answer may take so long.
+    pub timeout: Span,
+    /// Failures in a row that take it out.
+    pub unhealthy_after: u32,
+    /// Successes in a row that take it in again.
+    pub healthy_after: u32,
+    /// It counts as well before it was asked, and its first bad answer takes it out; else its first good one takes it in.
+    pub trusted: bool,
+    /// When all targets of a service have failed, all get traffic.
+    pub fail_open: bool,
 }
 
 /// What one pod uses, as an agent measures it.
@@ -340,6 +365,13 @@ pub enum InputKind {
         node: NodeId,
         /// What.
         stats: NodeStats,
+    },
+    /// The load balancer has changed its mind about a target.
+    Balanced {
+        /// Which pod.
+        pod: PodId,
+        /// Whether it gets traffic.
+        healthy: bool,
     },
     /// What pods use; those that cannot be measured are missing.
     Measured {

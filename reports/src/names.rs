@@ -240,6 +240,8 @@ fn deletion(why: Deletion) -> &'static str {
         Deletion::Preempted => "a higher priority takes its place",
         Deletion::WorkloadDeleted => "its workload is deleted",
         Deletion::NodePressure => "its node runs short of memory or disk",
+        Deletion::TargetUnhealthy => "its load balancer finds it unhealthy",
+        Deletion::Unneeded => "the replica that it was to replace is back",
     }
 }
 

@@ -233,5 +233,9 @@ pub(crate) fn note_in_words(note: Note) -> &'static str {
         Note::ScaleDownBlocked => "it stays although it is empty enough (ScaleDownBlocked)",
         Note::Drained => "its drain is over",
         Note::NotRescheduled => "what it runs is not moved as long as the node is not removed",
+        Note::TargetHealthy => "its load balancer sends traffic to it",
+        Note::TargetUnhealthy => "its load balancer finds it unhealthy and sends nothing to it any more",
+        Note::Superseded => "it goes on until another one is ready in its place",
+        Note::Reinstated => "it stays after all, and what was to replace it is dropped",
     }
 }

@@ -62,4 +62,8 @@ pub(crate) enum Event {
     Checked { cause: FactId },
     /// Load on a service begins, ends, or feeds back on itself.
     Load { source: TrafficId },
+    /// The load balancer asks a target.
+    AskTarget { pod: PodId, stamp: Stamp },
+    /// The load balancer changes its mind about a target.
+    TargetVerdict { pod: PodId, stamp: Stamp, healthy: bool },
 }

@@ -246,6 +246,13 @@ impl Proxies {
 impl SimWorld {
     /// Makes new endpoints known everywhere, each client at its own time.
     pub(crate) fn publish(&mut self, publication: Publication, cause: FactId) {
+        let announced = Some(publication.version);
+        let publication = self.targets.sift(publication, cause);
+        self.take_edition(publication, announced, cause);
+    }
+
+    /// Takes in an edition of a service's endpoints; it is a fact when the last client acts on one that is announced.
+    pub(crate) fn take_edition(&mut self, publication: Publication, announced: Option<u32>, cause: FactId) {
         let Publication { service, version, endpoints, draining, hints, lag, .. } = publication;
         let (proxy_sync, ttl) = (publication.proxy_sync, publication.dns_ttl);
         let proxies = paced(&mut self.proxies.last_proxies, self.now + lag, proxy_sync);
@@ -255,7 +262,8 @@ impl SimWorld {
         let edition = Edition { content, at: self.now, lag, proxies, ingresses, ttl, cause };
         let times = |reader| self.proxies.used.iter().map(move |&p| (reader, p)).collect::<Vec<_>>();
         let seen = times(reader_of_service(&self.catalog, service));
-        if let Some(last) = seen.iter().map(|&who| edition.effective(who, Time::ZERO)).max() {
+        let last = seen.iter().map(|&who| edition.effective(who, Time::ZERO)).max();
+        if let (Some(last), Some(version)) = (last, announced) {
             self.queue.push(last, Event::Seen { service, version, cause });
         }
         self.proxies.horizon = self.proxies.horizon.max(lag + proxy_sync.max(publication.ingress_sync).max(ttl));

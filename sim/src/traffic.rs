@@ -254,6 +254,7 @@ impl SimWorld {
 
     /// Links have changed.
     pub(crate) fn mark_links(&mut self, cause: FactId) {
+        self.targets.touch_all();
         self.mark_views(cause);
         self.loads.sources.iter_mut().for_each(|(_, source)| source.links_stale = true);
     }
@@ -277,6 +278,7 @@ impl SimWorld {
 
     fn mark_pod(&mut self, pod: PodId, (load, cause): (Load, FactId)) {
         self.names_touched(cause);
+        self.targets.touch(pod);
         let Some(row) = self.pods.get(pod).filter(|row| !row.exposed.is_empty()) else { return };
         self.loads.endpoints.mark(pod);
         for service in &row.exposed {

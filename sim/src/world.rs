@@ -16,6 +16,7 @@ use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::{Span, Time};
 use shakedown_engine::world::World;
 
+use crate::balancer::Targets;
 use crate::beat::Beat;
 use crate::container::Pods;
 use crate::event::{Event, Stamp};
@@ -62,6 +63,7 @@ pub struct SimWorld {
     pub(crate) proxies: Proxies,
     pub(crate) loads: Loads,
     pub(crate) names: Names,
+    pub(crate) targets: Targets,
     /// What an image of which nothing is known does.
     pub(crate) plain: Behaviour,
 }
@@ -117,6 +119,7 @@ impl SimWorld {
             loads: Loads::new(&catalog, &experiment, streams, &proxies),
             proxies,
             names: Names::new(&catalog, &experiment),
+            targets: Targets::default(),
             plain: Behaviour::default(),
             catalog,
             experiment,
@@ -181,6 +184,7 @@ impl SimWorld {
                 break;
             }
         }
+        self.review_targets();
         self.review_outcomes(facts);
     }
 
@@ -204,6 +208,8 @@ impl SimWorld {
             Event::CaughtUp { node, stamp } => self.on_caught_up(node, stamp),
             Event::Checked { cause } => self.on_checked(cause),
             Event::Load { source } => self.on_load(source),
+            Event::AskTarget { pod, stamp } => self.on_ask_target(pod, stamp),
+            Event::TargetVerdict { pod, stamp, healthy } => self.on_target_verdict(pod, stamp, healthy),
         }
     }
 }
@@ -221,6 +227,7 @@ impl World for SimWorld {
                     self.order_beats(node, (period, jitter), first, cause);
                 }
                 OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
+                OrderKind::Balance { pod, check } => self.order_balance(pod, check, cause),
                 OrderKind::Measure { autoscaler, pods } => self.measure(autoscaler, &pods, cause),
                 OrderKind::Machine { node, wanted, after } => self.order_machine(node, (wanted, after), cause, facts),
             }

@@ -5,6 +5,7 @@
 //! - `replication`: revisions keep their number · `workloads`: rollouts, operations · `endpoints`: discovery
 //! - `job`, `cron`: runs to completion · `autoscaler`: replicas follow a load · `pools`: machines follow pods
 //! - `stateful`, `daemon`: replicas with names, one pod a node · `sets`: where the life of pods meets those two
+//! - `balancer`: replicas that a load balancer asks · `substitution`: replicas that go when others are ready
 //! - `view`: what others may see · `audit`: whether all tables agree
 //!
 //! Start at [`Control::alarm`], the table of everything that happens by itself.
@@ -13,6 +14,7 @@ mod admission;
 mod api;
 mod audit;
 mod autoscaler;
+mod balancer;
 mod budget;
 mod cron;
 mod daemon;
@@ -34,6 +36,7 @@ mod slices;
 mod slots;
 mod stateful;
 mod store;
+mod substitution;
 mod tables;
 mod taints;
 mod view;
@@ -129,6 +132,10 @@ pub(crate) enum Alarm {
     RenewalFailed { part: Component, stamp: u32 },
     /// The API can be used again.
     Reconnected { stamp: u32 },
+    /// A target of the load balancer failed, and that is overlooked no longer.
+    TargetFailed(PodId),
+    /// A replica has waited for its substitute for long enough.
+    SubstitutionOver(PodId),
 }
 
 /// What a controller needs of the present.
@@ -182,6 +189,8 @@ pub(crate) struct Control {
     admission: admission::Admission,
     parts: leader::Parts,
     api: api::Api,
+    /// Replicas that go when others are ready in their place.
+    superseded: u32,
 }
 
 impl Control {
@@ -191,7 +200,7 @@ impl Control {
         let monitor_phase = phase.span(Span::ZERO, profile.detection.monitor_period);
         let garbage_phase = match &profile.eviction {
             Eviction::Taints(policy) => streams.stream(Purpose::ControlLoop, 1).span(Span::ZERO, policy.garbage_period),
-            Eviction::AtOnce | Eviction::Never => Span::ZERO,
+            Eviction::AtOnce | Eviction::Never | Eviction::Suspect => Span::ZERO,
         };
         let services_of = catalog.templates.iter().map(|(_, t)| endpoints::selecting(&catalog, t)).collect();
         let mut zones: Table<ZoneId, ZoneRow> = catalog.zones.iter().map(|_| ZoneRow::new()).collect();
@@ -226,6 +235,7 @@ impl Control {
             admission: admission::Admission::new(&catalog, &profile),
             parts: leader::Parts::new(&profile),
             api: api::Api::default(),
+            superseded: 0,
             catalog,
             profile,
         };
@@ -268,6 +278,7 @@ impl Control {
             | InputKind::Observed { .. }
             | InputKind::Runtime { .. } => {}
             InputKind::Measured { autoscaler, usage } => self.measured(cx, cause, autoscaler, &usage),
+            InputKind::Balanced { pod, healthy } => self.balanced(cx, cause, (pod, healthy)),
         }
         self.wake_daemons(cx);
     }
@@ -311,6 +322,8 @@ impl Control {
             Alarm::Elected { part, stamp } => self.elected(cx, cause, part, stamp),
             Alarm::RenewalFailed { part, stamp } => self.renewal_failed(cx, cause, part, stamp),
             Alarm::Reconnected { stamp } => self.reconnected(cx, cause, stamp),
+            Alarm::TargetFailed(pod) => self.target_failed(cx, cause, pod),
+            Alarm::SubstitutionOver(pod) => self.substitution_over(cx, cause, pod),
         }
         if self.budgets.touched() {
             self.plan_budgets(cx);

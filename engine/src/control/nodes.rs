@@ -138,6 +138,11 @@ impl Control {
                     self.mark_pods_unready(cx, fact, node);
                 }
             }
+            Eviction::Suspect => {
+                for pod in self.nodes[node].pods.clone() {
+                    self.supersede(cx, fact, (pod, Deletion::NodeLost));
+                }
+            }
         }
     }
 
@@ -169,6 +174,9 @@ impl Control {
         if let (Eviction::Taints(policy), true) = (&self.profile.eviction, evicting) {
             let at = cx.now.next_tick(policy.recovery_period, self.monitor_phase);
             cx.timers.set(at, fact, Alarm::CancelEviction { node });
+        }
+        if matches!(self.profile.eviction, Eviction::Suspect) {
+            self.reinstate_pods_of(cx, fact, node);
         }
         self.rate_zones(cx, fact);
         // An agent sees in its watch that its word was overwritten and says it again. One that was cut off does so when

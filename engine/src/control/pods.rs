@@ -1,5 +1,6 @@
 //! Life of a pod in the store: created, bound, assigned, reported, deleted.
 
+use crate::control::balancer::Target;
 use crate::control::budget::PodChange;
 use crate::control::tables::{Loss, PodRow};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
@@ -40,6 +41,9 @@ impl Control {
             bound_at: Time::ZERO,
             turned: Time::ZERO,
             deletion_cost: self.catalog.templates[template].deletion_cost,
+            leaving: None,
+            target: Target::default(),
+            stops_at: Time::ZERO,
         });
         let row = &mut self.revisions[revision];
         row.pods.push(pod);
@@ -84,6 +88,7 @@ impl Control {
         let Some(node) = row.node else { return };
         let (cause, template) = (row.last_fact, row.template);
         match row.deleting {
+            Some(_) if cx.now < row.stops_at => {}
             Some(grace) if !row.gone => cx.tell(node, cause, Message::Terminate { pod, grace }),
             // Its agent does not start it before its volumes are mounted, and is told of it then.
             None if self.waits_for_volumes(pod) => {}
@@ -119,6 +124,8 @@ impl Control {
             return self.force_deletion(cx, pod, grace);
         }
         let was_active = row.active();
+        self.no_longer_superseded(pod);
+        let row = &mut self.pods[pod];
         let explicit = grace;
         let grace = grace.or(self.catalog.templates[row.template].grace).unwrap_or(default);
         self.change(pod, |row| row.deleting = Some(grace));
@@ -134,10 +141,13 @@ impl Control {
         }
         self.endpoint_touched(cx, pod, fact);
         self.victim_ends(cx, pod);
+        let drain = self.leave_balancer(cx, fact, pod);
         if let Some(node) = node {
             let request = self.request(pod);
             self.scheduling.scheduler.set_terminating(&request, node);
-            cx.timers.set(cx.now + self.profile.control.watch_lag, fact, Alarm::Assign(pod));
+            let told = cx.now + self.profile.control.watch_lag.max(drain);
+            self.pods[pod].stops_at = if drain.is_zero() { Time::ZERO } else { told };
+            cx.timers.set(told, fact, Alarm::Assign(pod));
         } else {
             self.pod_gone(cx, pod, fact);
         }
@@ -167,7 +177,7 @@ impl Control {
             }
             return;
         }
-        if matches!(why, Deletion::ScaledDown | Deletion::RolledOut | Deletion::WorkloadDeleted) {
+        if matches!(why, Deletion::ScaledDown | Deletion::RolledOut | Deletion::WorkloadDeleted | Deletion::Unneeded) {
             return;
         }
         if self.is_set(row.workload) {
@@ -205,7 +215,7 @@ impl Control {
     }
 
     /// Changes a pod and keeps its revision's counts.
-    fn change(&mut self, pod: PodId, change: impl FnOnce(&mut PodRow)) {
+    pub(super) fn change(&mut self, pod: PodId, change: impl FnOnce(&mut PodRow)) {
         let row = &mut self.pods[pod];
         let (before, was_gone) = (row.tally(), row.gone);
         change(row);
@@ -221,7 +231,10 @@ impl Control {
 
     /// Takes a pod out of every table and frees its place.
     fn pod_removed(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        self.no_longer_superseded(pod);
         self.change(pod, |row| row.gone = true);
+        let cause = self.pods[pod].last_fact;
+        self.leave_balancer(cx, cause, pod);
         if self.drains.busy() {
             self.drained_pod_gone(cx, pod);
         }
@@ -281,7 +294,8 @@ impl Control {
     pub(super) fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
         let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now && !self.waits_for_volumes(**pod);
         let pods = self.nodes[node].pods.iter().filter(due);
-        let pods = pods.map(|&pod| (pod, self.pods[pod].template, self.pods[pod].deleting));
+        let stops = |pod: PodId| self.pods[pod].deleting.filter(|_| self.pods[pod].stops_at <= cx.now);
+        let pods = pods.map(|&pod| (pod, self.pods[pod].template, stops(pod)));
         let snapshot = pods.chain(self.storage_leftovers(node)).collect();
         cx.tell(node, cause, Message::Snapshot { pods: snapshot });
     }
@@ -299,8 +313,10 @@ impl Control {
         self.scheduling.scheduler.set_started(pod, Time::from_secs(cx.now.as_nanos() / 1_000_000_000));
         match report {
             PodReport::Starting => self.set_phase(cx, cause, pod, PodPhase::Starting),
-            PodReport::Running { ready: true } => self.set_phase(cx, cause, pod, PodPhase::Ready),
-            PodReport::Running { ready: false } => self.set_phase(cx, cause, pod, PodPhase::Running),
+            PodReport::Running { ready } => {
+                let phase = self.phase_behind_balancer(cx, cause, (pod, ready));
+                self.set_phase(cx, cause, pod, phase);
+            }
             PodReport::Failing => self.set_phase(cx, cause, pod, PodPhase::Failing),
             PodReport::Finished { success, ending } => self.pod_finished(cx, cause, pod, (success, ending)),
             PodReport::Terminated if deleting => self.pod_gone(cx, pod, cause),
@@ -312,7 +328,7 @@ impl Control {
     }
 
     /// A pod's phase changes, and with it readiness, endpoints and rollouts.
-    fn set_phase(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, phase: PodPhase) {
+    pub(super) fn set_phase(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, phase: PodPhase) {
         let before = self.pods[pod].phase;
         let was_ready = before == PodPhase::Ready;
         let is_ready = phase == PodPhase::Ready;
@@ -351,6 +367,7 @@ impl Control {
         self.endpoint_touched(cx, pod, fact);
         if is_ready {
             self.observe_pod(cx, pod, SlotEvent::NewRunning);
+            self.substitute_ready(cx, pod);
         }
         self.set_pod_changed(cx, pod, fact);
         self.plan_workload(cx, workload, fact);

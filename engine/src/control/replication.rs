@@ -62,7 +62,10 @@ impl Control {
             }
             Change::Remove(surplus) => self.remove_surplus(cx, revision, surplus),
             // Replicas that were lost and are not wanted any more need no replacement.
-            Change::Nothing => row.losses.clear(),
+            Change::Nothing => {
+                row.losses.clear();
+                self.drop_superseded(cx, revision);
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::control::PodPhase;
+use crate::control::balancer::Target;
 use crate::control::taints::Ending;
-use crate::fact::{FactId, ZoneState};
+use crate::fact::{Deletion, FactId, ZoneState};
 use crate::ids::{NodeId, PodId, RevisionId, TemplateId, WorkloadId};
 use crate::model::{NodeSpec, Taint, WorkloadSpec};
 use crate::rng::Stream;
@@ -49,12 +50,18 @@ pub(super) struct PodRow {
     pub(super) turned: Time,
     /// Lower is deleted first when replicas are too many.
     pub(super) deletion_cost: i32,
+    /// It goes, for this reason, when another one is ready in its slot, and does not count any more.
+    pub(super) leaving: Option<Deletion>,
+    /// What a load balancer thinks of it.
+    pub(super) target: Target,
+    /// Its agent is not told of its deletion before this.
+    pub(super) stops_at: Time,
 }
 
 impl PodRow {
-    /// Counts as a replica: exists, is not being deleted, has not ended.
+    /// Counts as a replica: exists, is not being deleted, has not ended, is not about to be replaced.
     pub(super) fn active(&self) -> bool {
-        !self.gone && self.deleting.is_none() && self.phase != PodPhase::Finished
+        !self.gone && self.deleting.is_none() && self.phase != PodPhase::Finished && self.leaving.is_none()
     }
 
     /// What it contributes to its revision's counts.

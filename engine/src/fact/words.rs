@@ -96,6 +96,14 @@ pub enum Note {
     Drained,
     /// A node is unhealthy, and what it runs is not moved: nobody gives it up before the node is removed.
     NotRescheduled,
+    /// A load balancer takes a replica in.
+    TargetHealthy,
+    /// A load balancer takes a replica out.
+    TargetUnhealthy,
+    /// A replica goes when the one that replaces it is ready.
+    Superseded,
+    /// A replica stays after all: what was to replace it is dropped.
+    Reinstated,
 }
 
 /// What a node runs short of.
@@ -232,6 +240,10 @@ pub enum Deletion {
     WorkloadDeleted,
     /// Its node ran short of memory or disk.
     NodePressure,
+    /// Its load balancer found it unhealthy.
+    TargetUnhealthy,
+    /// The replica that it was to replace is back.
+    Unneeded,
 }
 
 /// Why a container ended.

@@ -148,7 +148,7 @@ pub enum Survivor {
 }
 
 /// What a load balancer asks, and what comes of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BalancerWish {
     /// Time between two questions; `None`: as the profile's balancer does.
     pub interval: Option<Span>,
@@ -160,6 +160,8 @@ pub struct BalancerWish {
     pub healthy_after: Option<u32>,
     /// A replica that is taken out still serves its clients for so long.
     pub drain: Option<Span>,
+    /// Failures of a replica that runs for less than this have no consequence (ECS `healthCheckGracePeriodSeconds`).
+    pub startup_grace: Option<Span>,
 }
 
 /// Where a replica wants to go, beyond affinity and node selectors.

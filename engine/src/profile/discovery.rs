@@ -2,6 +2,7 @@
 //!
 //! Start at [`Discovery`].
 
+use super::Balancer;
 use crate::time::Span;
 
 /// How clients find replicas.
@@ -19,6 +20,8 @@ pub struct Discovery {
     pub unready_on_unhealthy_node: bool,
     /// A controller of ingresses takes over new endpoints at most once in this time.
     pub ingress_sync: Span,
+    /// A load balancer that asks the replicas itself; `None`: there is none.
+    pub balancer: Option<Balancer>,
     /// Endpoints are kept in slices; `None`: in one list of those that get traffic.
     pub slices: Option<SlicePolicy>,
 }

@@ -192,6 +192,7 @@ pub(super) fn profile() -> Profile {
             unready_on_unhealthy_node: true,
             // Source: kubernetes/ingress-nginx:pkg/flags/flags.go, `sync-rate-limit` of 0.3 a second.
             ingress_sync: Span::from_millis(3333),
+            balancer: None,
             // Source: kubernetes/kubernetes:pkg/controller/endpointslice/endpointslice_controller.go (retry, from
             // `defaultSyncBackOff` to `maxSyncBackOff`) and config/v1alpha1/defaults.go (5 workers, 100 endpoints).
             slices: Some(SlicePolicy {

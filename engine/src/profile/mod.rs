@@ -7,6 +7,7 @@
 
 mod agent;
 mod autoscaling;
+mod balancer;
 mod control_plane;
 mod detection;
 mod discovery;
@@ -28,6 +29,7 @@ mod validate;
 
 pub use agent::AgentPolicy;
 pub use autoscaling::{Autoscaling, Machines};
+pub use balancer::{Balancer, Consequence, Covers, Newcomer};
 pub use control_plane::{ControlPlane, RateLimit};
 pub use detection::{Detection, Grace};
 pub use discovery::{Discovery, SlicePolicy};

@@ -105,6 +105,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             dns_ttl: Span::ZERO,
             unready_on_unhealthy_node: true,
             ingress_sync: Span::ZERO,
+            balancer: None,
             slices: None,
         },
     }

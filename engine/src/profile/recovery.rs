@@ -14,6 +14,9 @@ pub enum Eviction {
     /// Nothing: pods stay where they are until somebody removes the node (`Operation::RemoveNode`), and a node that is
     /// heard again goes on with what it has.
     Never,
+    /// Pods go on serving and are replaced; each goes when its replacement is ready. One whose node is back before that
+    /// stays, and the replacement is dropped.
+    Suspect,
 }
 
 /// Rate-limited eviction by taints.

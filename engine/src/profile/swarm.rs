@@ -108,6 +108,7 @@ pub(super) fn profile() -> Profile {
             dns_ttl: Span::from_secs(600),
             unready_on_unhealthy_node: true,
             ingress_sync: Span::ZERO,
+            balancer: None,
             slices: None,
         },
         ..plain

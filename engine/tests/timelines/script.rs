@@ -9,7 +9,8 @@ use shakedown_engine::fact::{Exit, Fact, FactId, FactKind, FactLog};
 use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::message::{
-    Address, Beats, Input, InputKind, NodeStats, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp, Signal, Usage,
+    Address, Beats, Check, Input, InputKind, NodeStats, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp, Signal,
+    Usage,
 };
 use shakedown_engine::model::{
     Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, WorkloadSpec,
@@ -47,6 +48,9 @@ pub(crate) struct Script {
     pub(crate) cpu_all: Option<i64>,
     /// Machines that never come.
     pub(crate) lost_machines: BTreeSet<NodeId>,
+    /// Targets of the load balancer, and those of them that fail its checks.
+    pub(crate) targets: BTreeMap<PodId, Check>,
+    pub(crate) failing: BTreeSet<PodId>,
     publications: Vec<(Time, u32)>,
     /// Memory available on a node, where it is not all of it.
     pub(crate) available: BTreeMap<NodeId, i64>,
@@ -69,6 +73,24 @@ impl Script {
 
     pub(crate) fn reachable(&self, node: NodeId) -> bool {
         !self.down.contains(&node) && !self.cut.contains(&node)
+    }
+
+    /// The load balancer finds a new target well at its first question, unless it is to fail.
+    fn ask(&mut self, pod: PodId, check: Option<Check>, cause: FactId) {
+        match check {
+            Some(check) => {
+                let bad = self.failing.contains(&pod);
+                self.targets.insert(pod, check);
+                if bad || !check.trusted {
+                    let rounds = if bad { u64::from(check.unhealthy_after) } else { 1 };
+                    let verdict = InputKind::Balanced { pod, healthy: !bad };
+                    self.later(check.interval.times(rounds), cause, verdict);
+                }
+            }
+            None => {
+                self.targets.remove(&pod);
+            }
+        }
     }
 
     fn operate(&mut self, node: NodeId, op: RuntimeOp) {
@@ -154,6 +176,7 @@ impl World for Script {
                 OrderKind::Publish(p) => self.publications.push((now, p.version)),
                 OrderKind::Runtime { node, op } if !self.down.contains(&node) => self.operate(node, op),
                 OrderKind::Runtime { .. } => {}
+                OrderKind::Balance { pod, check } => self.ask(pod, check, order.cause),
                 OrderKind::Measure { autoscaler, pods } => {
                     let used = |pod: &PodId| self.cpu_of.get(pod).copied().or(self.cpu_all);
                     let one = |&pod: &PodId| used(&pod).map(|cpu| Usage { pod, cpu, memory: 0, requests: 0 });
@@ -298,6 +321,18 @@ impl Lab {
         self.world.now = self.engine.now();
         let role = shakedown_engine::model::ProbeRole::Readiness;
         self.world.runtime(Span::ZERO, node, RuntimeEvent::Probed { pod, container: 0, role, ok: false });
+    }
+
+    /// The load balancer's checks of these targets fail from now on: it says so when they have failed often enough.
+    pub(crate) fn fail_targets(&mut self, pods: impl IntoIterator<Item = PodId>) {
+        self.world.now = self.engine.now();
+        for pod in pods {
+            self.world.failing.insert(pod);
+            if let Some(check) = self.world.targets.get(&pod).copied() {
+                let after = check.interval.times(u64::from(check.unhealthy_after));
+                self.world.later(after, FactId::NONE, InputKind::Balanced { pod, healthy: false });
+            }
+        }
     }
 
     /// A node has only so much memory left from now on, and its agent is told.

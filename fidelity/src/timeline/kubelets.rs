@@ -198,7 +198,10 @@ impl World for Kubelets {
                     self.later(first.since(now), order.cause, beats);
                 }
                 OrderKind::Runtime { node, op } => self.operate(node, op),
-                OrderKind::Publish(_) | OrderKind::Measure { .. } | OrderKind::Machine { .. } => {}
+                OrderKind::Publish(_)
+                | OrderKind::Measure { .. }
+                | OrderKind::Balance { .. }
+                | OrderKind::Machine { .. } => {}
             }
         }
     }

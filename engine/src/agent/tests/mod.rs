@@ -208,6 +208,7 @@ impl Node {
             OrderKind::Heartbeats { .. }
             | OrderKind::Publish(_)
             | OrderKind::Measure { .. }
+            | OrderKind::Balance { .. }
             | OrderKind::Machine { .. } => {}
             OrderKind::Runtime { op, .. } => self.operate(order.cause, op),
         }

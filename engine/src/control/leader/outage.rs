@@ -107,7 +107,10 @@ impl Control {
                 None
             }
             InputKind::Operator(Operation::ControlPlane { .. } | Operation::Flood { .. }) => Some(kind),
-            InputKind::Delivered { .. } | InputKind::Operator(_) | InputKind::Measured { .. }
+            InputKind::Delivered { .. }
+            | InputKind::Operator(_)
+            | InputKind::Measured { .. }
+            | InputKind::Balanced { .. }
                 if self.parts.blocked.is_some() =>
             {
                 self.parts.mail.push((cause, kind));
