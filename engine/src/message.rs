@@ -46,6 +46,8 @@ pub enum OrderKind {
         jitter: Span,
         /// When the first one is due.
         first: Time,
+        /// What an agent does after it could not deliver one.
+        missed: Missed,
     },
     /// Tell every node and every outside client the new endpoints of a service.
     Publish(Publication),
@@ -97,6 +99,16 @@ pub struct Check {
     pub trusted: bool,
     /// When all targets of a service have failed, all get traffic.
     pub fail_open: bool,
+}
+
+/// What an agent does after it could not deliver a heartbeat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missed {
+    /// It goes on with the next one at its time.
+    #[default]
+    Next,
+    /// It tries again until it gets through, and counts from there.
+    Again,
 }
 
 /// What one pod uses, as an agent measures it.
@@ -445,11 +457,16 @@ pub enum Beats {
     /// One arrived now, and they go on arriving in time until further notice.
     Steady,
     /// One arrived now; nothing is promised about the next.
-    Once,
+    Once {
+        /// When that is due, as was agreed with this one.
+        next: Time,
+    },
     /// They have stopped arriving; the last one came at this time.
     Ceased {
         /// When the last one arrived.
         last: Time,
+        /// When the one after it was due, as was agreed with it.
+        next: Time,
     },
 }
 

@@ -40,6 +40,10 @@ pub enum Purpose {
     Discovery = 40,
     /// Whether a run of a container that ends by itself fails, per pod.
     Outcome = 41,
+    /// Waits before restarts that are counted, per pod, container and restart.
+    Restart = 60,
+    /// How long evaluations wait for a worker, and the like, per workload.
+    Evaluation = 61,
 }
 
 /// The seed of a run and the streams derived from it.

@@ -11,7 +11,7 @@
 
 use shakedown_engine::fact::FactId;
 use shakedown_engine::ids::NodeId;
-use shakedown_engine::message::{Beats, InputKind};
+use shakedown_engine::message::{Beats, InputKind, Missed};
 use shakedown_engine::rng::Stream;
 use shakedown_engine::time::{Span, Time};
 
@@ -61,6 +61,7 @@ pub(crate) struct Beat {
     delay: Span,
     /// The host went down since they were ordered.
     dead: bool,
+    missed: Missed,
     stamp: Stamp,
     cause: FactId,
 }
@@ -84,7 +85,13 @@ impl Beat {
 
 impl SimWorld {
     /// Carries a node's heartbeats from `first` on.
-    pub(crate) fn order_beats(&mut self, node: NodeId, (period, jitter): (Span, Span), first: Time, cause: FactId) {
+    pub(crate) fn order_beats(
+        &mut self,
+        node: NodeId,
+        (period, jitter): (Span, Span),
+        when: (Time, Missed),
+        cause: FactId,
+    ) {
         let stamp = self.stamp();
         if self.beats[node].promised {
             self.settle_last(node);
@@ -95,7 +102,8 @@ impl SimWorld {
             mode: Mode::Watching,
             period,
             jitter,
-            next: first.max(self.now),
+            next: when.0.max(self.now),
+            missed: when.1,
             dead: false,
             stamp,
             cause,
@@ -125,8 +133,26 @@ impl SimWorld {
             self.beats[node].cause = self.reason(node);
         } else {
             self.beats[node].pass(self.now, self.beat_draws.of(node));
+            if self.links[node].stamp == 0 {
+                self.hurry(node);
+            }
         }
         self.watch(node);
+    }
+
+    /// An agent that could not deliver one, and may now, tries again, where that is its habit.
+    pub(crate) fn beat_again(&mut self, node: NodeId) {
+        let beat = &self.beats[node];
+        if beat.mode == Mode::Watching && !beat.promised && beat.next > self.now {
+            self.hurry(node);
+            self.watch(node);
+        }
+    }
+
+    fn hurry(&mut self, node: NodeId) {
+        if self.beats[node].missed == Missed::Again {
+            self.beats[node].next = self.now;
+        }
     }
 
     /// A beat is due: see what becomes of it.
@@ -176,9 +202,9 @@ impl SimWorld {
             return;
         }
         beat.last = now;
-        let cause = beat.cause;
+        let (cause, next) = (beat.cause, beat.next);
         if !steady {
-            return self.emit(cause, InputKind::Heartbeats { node, beats: Beats::Once });
+            return self.emit(cause, InputKind::Heartbeats { node, beats: Beats::Once { next } });
         }
         beat.promised = true;
         beat.mode = Mode::Steady;
@@ -205,8 +231,8 @@ impl SimWorld {
     fn cease(&mut self, node: NodeId) {
         let beat = &mut self.beats[node];
         beat.promised = false;
-        let (last, cause) = (beat.last, beat.cause);
-        self.emit(cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last } });
+        let (last, next, cause) = (beat.last, beat.next, beat.cause);
+        self.emit(cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last, next } });
     }
 
     /// Works out when the last beat of a steady run arrived.

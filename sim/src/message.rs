@@ -102,6 +102,7 @@ impl SimWorld {
             return;
         }
         self.thaw_view(node, link.cause);
+        self.beat_again(node);
         self.emit(link.cause, InputKind::Reconnected { node });
     }
 

@@ -223,8 +223,8 @@ impl World for SimWorld {
                 OrderKind::Publish(publication) => self.publish(publication, cause),
                 // An agent that died at this very instant orders nothing.
                 OrderKind::Heartbeats { node, .. } | OrderKind::Runtime { node, .. } if !self.hosts[node].up => {}
-                OrderKind::Heartbeats { node, period, jitter, first } => {
-                    self.order_beats(node, (period, jitter), first, cause);
+                OrderKind::Heartbeats { node, period, jitter, first, missed } => {
+                    self.order_beats(node, (period, jitter), (first, missed), cause);
                 }
                 OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
                 OrderKind::Balance { pod, check } => self.order_balance(pod, check, cause),

@@ -8,9 +8,9 @@ use super::{AgentTimer, Context, Due};
 use crate::fact::{Client, FactId, FactKind};
 use crate::ids::{NodeId, PodId, TemplateId};
 use crate::message::{Address, Message, Order, OrderKind, PodReport, RuntimeOp};
-use crate::model::PodTemplate;
+use crate::model::{Catalog, PodTemplate};
 use crate::profile::{Profile, RateLimit};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
 
 /// The part of an agent that its pods write to.
@@ -73,6 +73,16 @@ impl<'c> Hands<'_, 'c> {
         self.cx.profile
     }
 
+    /// What was declared.
+    pub(super) fn catalog(&self) -> &'c Catalog {
+        self.cx.catalog
+    }
+
+    /// The luck of one entity.
+    pub(super) fn stream(&self, purpose: Purpose, entity: u32) -> Stream {
+        self.desk.streams.stream(purpose, entity)
+    }
+
     pub(super) fn template(&self, template: TemplateId) -> &'c PodTemplate {
         &self.cx.catalog.templates[template]
     }
@@ -80,11 +90,12 @@ impl<'c> Hands<'_, 'c> {
     /// Orders the node's heartbeats. At the very first boot the cluster is taken to have been running for long, so that
     /// nodes beat at random phases; an agent that starts later beats at once, as real ones do, and keeps that phase.
     pub(super) fn heartbeats(&mut self, cause: FactId) {
-        let (period, jitter) = (self.cx.profile.detection.heartbeat, self.cx.profile.detection.heartbeat_jitter);
+        let (period, jitter) = self.cx.profile.detection.beat(self.cx.catalog.nodes.len() as u64);
+        let missed = self.cx.profile.detection.grace.missed();
         let phase = self.desk.streams.stream(Purpose::Heartbeat, self.desk.node.0).below(period.as_nanos());
         let at_start = self.cx.catalog.nodes.get(self.desk.node).is_none_or(|spec| spec.at_start);
         let wait = if std::mem::take(&mut self.desk.new) && at_start { Span::from_nanos(phase) } else { Span::ZERO };
-        let kind = OrderKind::Heartbeats { node: self.desk.node, period, jitter, first: self.cx.now + wait };
+        let kind = OrderKind::Heartbeats { node: self.desk.node, period, jitter, first: self.cx.now + wait, missed };
         self.cx.orders.push(Order { cause, kind });
     }
 
@@ -110,11 +121,22 @@ impl<'c> Hands<'_, 'c> {
     pub(super) fn report(&mut self, cause: FactId, pod: PodId, state: PodReport) {
         self.desk.outbox.put(pod, state, cause);
         if !self.desk.outbox.waits() {
-            self.flush();
+            self.flush_or_wait(cause);
         }
         if let Some(wait) = self.desk.outbox.complaint(self.cx.now, self.cx.profile.control.limit(Client::Agent)) {
             self.record(cause, FactKind::Throttled { client: Client::Agent, wait });
         }
+    }
+
+    /// Where states are reported on a grid they wait for its next point.
+    /// Source: hashicorp/nomad:client/client.go, `allocSync`.
+    fn flush_or_wait(&mut self, cause: FactId) {
+        let at = self.desk.tick(self.cx.now, self.cx.profile.agent.status_batch);
+        if at <= self.cx.now {
+            return self.flush();
+        }
+        self.timer(at, cause, Due::Outbox);
+        self.desk.outbox.wait();
     }
 
     /// Sends what the rate limit allows now and asks to be called when it allows more.

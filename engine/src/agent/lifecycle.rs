@@ -155,8 +155,18 @@ impl Pod {
                 this.crashes = crashes.saturating_add(1);
                 return self.restart(slot, hands, Exited { cause, ..seen }, wait);
             }
+            Restart::Counted(policy) if again => {
+                let exit = Exited { cause, ..seen };
+                match self.counted(slot, hands, &policy, seen.at) {
+                    Some(wait) => return self.restart(slot, hands, exit, wait),
+                    None => self.end(hands, cause, success),
+                }
+            }
+            // One task that failed for good takes the others of its group with it.
+            // Source: hashicorp/nomad:client/allocrunner/alloc_runner.go, `handleTaskStateUpdates`.
+            Restart::Counted(_) if !success => self.end(hands, cause, success),
             Restart::Replace { .. } if again || !success => self.end(hands, cause, success),
-            Restart::InPlace { .. } | Restart::Replace { .. } => {}
+            Restart::InPlace { .. } | Restart::Counted(_) | Restart::Replace { .. } => {}
         }
         cause
     }

@@ -5,6 +5,7 @@
 //! starts, probes and reports what follows from the slots. It knows no faults and no other node, and a healthy pod
 //! costs it nothing. Start at [`Agent`], then `lifecycle`.
 
+mod counted;
 mod desk;
 mod images;
 mod lifecycle;

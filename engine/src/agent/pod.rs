@@ -63,6 +63,8 @@ pub(super) struct Slot {
     pub(super) image: ImageState,
     /// Step of the crash-loop back-off: 0 means that the next restart is immediate.
     pub(super) crashes: u8,
+    /// Where restarts are counted: how many, since when.
+    pub(super) counted: (u32, Option<Time>),
     /// Stamp of the timer that ends the wait for a restart; 0 when there is none.
     pub(super) stamp: u32,
     /// Counts as soon as the restart is decided.
@@ -136,6 +138,7 @@ impl Slot {
         state: State::Idle,
         image: ImageState::Missing,
         crashes: 0,
+        counted: (0, None),
         stamp: 0,
         restarts: 0,
         started: Time::ZERO,

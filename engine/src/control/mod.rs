@@ -173,6 +173,8 @@ pub(crate) struct Control {
     streams: Streams,
     /// Where the node monitor's grid begins.
     monitor_phase: Span,
+    /// A leader took over at this time and gave every node a fresh time to live.
+    timers_reset: Time,
     garbage: garbage::Garbage,
     storage: volumes::Storage,
     /// Runs of jobs that have not ended.
@@ -221,6 +223,7 @@ impl Control {
             scheduling: scheduling::Scheduling::new(&catalog, &profile, streams),
             streams,
             monitor_phase,
+            timers_reset: Time::ZERO,
             garbage: garbage::Garbage::new(garbage_phase),
             storage: volumes::Storage::new(&catalog, streams),
             jobs: BTreeMap::new(),

@@ -52,9 +52,10 @@ impl Control {
         row.heard = true;
         row.stamp = row.stamp.wrapping_add(1);
         match beats {
-            Beats::Steady | Beats::Once => row.last_heard = cx.now,
-            Beats::Ceased { last } => {
-                row.last_heard = last;
+            Beats::Steady => row.last_heard = cx.now,
+            Beats::Once { next } => (row.last_heard, row.next_due) = (cx.now, next),
+            Beats::Ceased { last, next } => {
+                (row.last_heard, row.next_due) = (last, next);
                 row.cause = cause;
             }
         }
@@ -92,6 +93,11 @@ impl Control {
                 let period = luck.span(low, detection.heartbeat + detection.heartbeat_jitter);
                 self.on_grid(last + period.times(u64::from(n)))
             }
+            // All timers that ran when a leader took over were set anew then.
+            Grace::Granted(granted) if self.timers_reset > Time::ZERO && last <= self.timers_reset => {
+                self.timers_reset + granted.failover_ttl
+            }
+            Grace::Granted(granted) => self.nodes[node].next_due.max(last) + granted.grace,
         }
     }
 

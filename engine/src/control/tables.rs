@@ -89,6 +89,8 @@ pub(super) struct NodeRow {
     /// It reported at least once.
     pub(super) heard: bool,
     pub(super) last_heard: Time,
+    /// When the heartbeat after that was due, as was agreed with it; meaningful while it is silent.
+    pub(super) next_due: Time,
     /// Changes whenever it is heard after a silence or falls silent, so that older alarms are void.
     pub(super) stamp: u32,
     /// The fact that explains its silence or its return.
@@ -128,6 +130,7 @@ impl NodeRow {
             taint: 0,
             heard: false,
             last_heard: Time::ZERO,
+            next_due: Time::ZERO,
             stamp: 0,
             cause: FactId::NONE,
             unhealthy_fact: FactId::NONE,

@@ -10,6 +10,8 @@ pub struct AgentPolicy {
     pub relist: Span,
     /// Images on the node are reported on this grid.
     pub status_period: Span,
+    /// States of pods are reported on this grid, all at once; zero means each at once.
+    pub status_batch: Span,
     /// First wait after a failed pull; doubles each time.
     pub pull_backoff: Span,
     /// Longest wait after a failed pull.

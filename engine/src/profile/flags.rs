@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::pressure::Signals;
-use super::{Balanced, FailureAction, Profile, SlotOrder, Wake};
+use super::{Balanced, FailureAction, Profile, RestartMode, SlotOrder, Wake};
 use crate::model::Amount;
 use crate::time::Span;
 
@@ -327,6 +327,7 @@ macro_rules! words {
 
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
+words!(RestartMode { Fail = "fail", Delay = "delay" });
 words!(Wake { Hints = "hints", Kinds = "kinds", Any = "any", Nothing = "nothing" });
 words!(Balanced { After = "after", Change = "change", Difference = "difference" });
 
@@ -380,6 +381,8 @@ mod kubernetes;
 mod machine;
 #[path = "flags_nomad.rs"]
 mod nomad;
+#[path = "flags_nomad_life.rs"]
+mod nomad_life;
 #[path = "flags_pressure.rs"]
 mod pressure;
 #[path = "flags_storage.rs"]
@@ -390,23 +393,37 @@ mod swarm;
 pub(super) use kubernetes::SYSTEM_SPREAD;
 
 /// Flags of Kubernetes, in this order.
-pub(super) const KUBERNETES: &[Flag] = &JOINED;
-const LISTS: [&[Flag]; 5] =
+pub(super) const KUBERNETES: &[Flag] = &joined::<{ length(&OF_KUBERNETES) }>(&OF_KUBERNETES);
+const OF_KUBERNETES: [&[Flag]; 5] =
     [kubernetes::FLAGS, &storage::FLAGS, &autoscaling::FLAGS, &machine::FLAGS, &pressure::FLAGS];
-const COUNT: usize = LISTS[0].len() + LISTS[1].len() + LISTS[2].len() + LISTS[3].len() + LISTS[4].len();
-const JOINED: [Flag; COUNT] = {
-    let mut all = [LISTS[0][0]; COUNT];
+
+/// Flags of Nomad, in this order.
+pub(super) const NOMAD: &[Flag] = &joined::<{ length(&OF_NOMAD) }>(&OF_NOMAD);
+const OF_NOMAD: [&[Flag]; 2] = [nomad::FLAGS, &nomad_life::FLAGS];
+
+/// How many flags are in lists together.
+const fn length(lists: &[&[Flag]]) -> usize {
+    let (mut list, mut sum) = (0, 0);
+    while list < lists.len() {
+        sum += lists[list].len();
+        list += 1;
+    }
+    sum
+}
+
+/// Lists one after the other.
+const fn joined<const N: usize>(lists: &[&[Flag]]) -> [Flag; N] {
+    let mut all = [lists[0][0]; N];
     let (mut at, mut list, mut start) = (0, 0, 0);
-    while at < all.len() {
-        while at - start >= LISTS[list].len() {
-            (start, list) = (start + LISTS[list].len(), list + 1);
+    while at < N {
+        while at - start >= lists[list].len() {
+            (start, list) = (start + lists[list].len(), list + 1);
         }
-        all[at] = LISTS[list][at - start];
+        all[at] = lists[list][at - start];
         at += 1;
     }
     all
-};
-pub(super) use nomad::FLAGS as NOMAD;
+}
 pub(super) use swarm::FLAGS as SWARM;
 
 #[cfg(test)]

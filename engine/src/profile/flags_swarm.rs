@@ -183,6 +183,8 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
 fn restart_attempts(profile: &crate::profile::Profile) -> u32 {
     match profile.restart {
         Restart::Replace { max_attempts } => max_attempts.unwrap_or(0),
-        Restart::InPlace { .. } => unreachable!("the flag is of a profile whose replicas are replaced"),
+        Restart::InPlace { .. } | Restart::Counted(_) => {
+            unreachable!("the flag is of a profile whose replicas are replaced")
+        }
     }
 }

@@ -167,6 +167,7 @@ pub(super) fn profile() -> Profile {
         agent: AgentPolicy {
             relist: Span::from_secs(1),
             status_period: Span::from_secs(10),
+            status_batch: Span::ZERO,
             pull_backoff: Span::from_secs(10),
             pull_backoff_max: Span::from_secs(300),
             serialize_pulls: true,

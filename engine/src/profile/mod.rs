@@ -31,10 +31,10 @@ pub use agent::AgentPolicy;
 pub use autoscaling::{Autoscaling, Machines};
 pub use balancer::{Balancer, Consequence, Covers, Newcomer};
 pub use control_plane::{ControlPlane, RateLimit};
-pub use detection::{Detection, Grace};
+pub use detection::{Detection, Grace, Granted};
 pub use discovery::{Discovery, SlicePolicy};
 pub use placement::{Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Wake};
-pub use recovery::{Eviction, Removal, Replication, Restart, TaintEviction};
+pub use recovery::{CountedRestart, Eviction, Removal, Replication, Restart, RestartMode, RestartRule, TaintEviction};
 pub use rollout::{FailureAction, Rollout, SlotOrder, SlotUpdate};
 pub use schedulers::{
     DEFAULT_SCHEDULER, DefaultConstraint, PlacementArgs, PreemptionArgs, ResourceName, SchedulerProfile, ShapePoint,

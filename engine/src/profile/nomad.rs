@@ -4,8 +4,8 @@
 //! happens to nodes and allocations that fail. Start at [`profile`].
 
 use super::{
-    AgentPolicy, ControlPlane, Detection, Discovery, Eviction, FailureAction, Grace, Profile, Replication, Restart,
-    Rollout, SlotOrder, SlotUpdate, Words, flags,
+    AgentPolicy, ControlPlane, CountedRestart, Detection, Discovery, Eviction, FailureAction, Grace, Granted, Profile,
+    Replication, Restart, RestartMode, RestartRule, Rollout, SlotOrder, SlotUpdate, Words, flags,
 };
 use crate::time::Span;
 
@@ -24,17 +24,37 @@ pub(super) fn profile() -> Profile {
             watch_lag: Span::from_millis(5),
             ..plain.control
         },
-        // Source: hashicorp/nomad:nomad/config.go: MinHeartbeatTTL 10 s, HeartbeatGrace 10 s.
         detection: Detection {
-            heartbeat: Span::from_secs(10),
-            heartbeat_jitter: Span::ZERO,
-            grace: Grace::Fixed(Span::from_secs(20)),
-            startup_grace: Span::from_secs(20),
+            // Source: hashicorp/nomad:nomad/config.go: MinHeartbeatTTL, MaxHeartbeatsPerSecond, HeartbeatGrace and
+            // FailoverHeartbeatTTL. Measured on 1.1.2: killed clients were down 10.5 to 28.6 s later, mean 18.0 of 22.
+            grace: Grace::Granted(Granted {
+                min_ttl: Span::from_secs(10),
+                beats_per_second: 50,
+                grace: Span::from_secs(10),
+                failover_ttl: Span::from_secs(300),
+            }),
+            startup_grace: Span::from_secs(300),
             ..plain.detection
         },
         eviction: Eviction::AtOnce,
         replication: Replication { replacement_delay: Span::ZERO, ..plain.replication },
-        restart: Restart::Replace { max_attempts: None },
+        // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultServiceJobRestartPolicy and DefaultBatchJobRestartPolicy;
+        // client/allocrunner/taskrunner/restarts/restarts.go, jitter. Measured on 1.1.2: 52 waits of 15.2 to 18.7 s.
+        restart: Restart::Counted(CountedRestart {
+            service: RestartRule {
+                attempts: 2,
+                interval: Span::from_secs(30 * 60),
+                delay: Span::from_secs(15),
+                mode: RestartMode::Fail,
+            },
+            batch: RestartRule {
+                attempts: 3,
+                interval: Span::from_secs(24 * 3_600),
+                delay: Span::from_secs(15),
+                mode: RestartMode::Fail,
+            },
+            jitter: 250,
+        }),
         // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultUpdateStrategy.
         rollout: Rollout::Slots(SlotUpdate {
             parallelism: 1,
@@ -47,6 +67,8 @@ pub(super) fn profile() -> Profile {
         agent: AgentPolicy {
             // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultKillTimeout.
             default_grace: Span::from_secs(5),
+            // Source: hashicorp/nomad:client/client.go, allocSyncIntv.
+            status_batch: Span::from_millis(200),
             ..plain.agent
         },
         discovery: Discovery { unready_on_unhealthy_node: true, ..plain.discovery },

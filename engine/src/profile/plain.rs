@@ -88,6 +88,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
         agent: AgentPolicy {
             relist: Span::ZERO,
             status_period: Span::from_secs(10),
+            status_batch: Span::ZERO,
             pull_backoff: Span::from_secs(5),
             pull_backoff_max: Span::from_secs(300),
             serialize_pulls: false,

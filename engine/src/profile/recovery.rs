@@ -2,6 +2,7 @@
 //!
 //! Start at [`Eviction`], [`Replication`] and [`Restart`].
 
+use crate::model::RestartWish;
 use crate::time::Span;
 
 /// What an unhealthy node costs its pods.
@@ -84,9 +85,58 @@ pub enum Restart {
         /// A container that ran this long starts again with the first wait.
         reset: Span,
     },
+    /// The agent restarts it in place so many times within an interval; then the replica has failed.
+    Counted(CountedRestart),
     /// The replica ends, and the control plane starts another, perhaps elsewhere.
     Replace {
         /// Replacements per slot at most; `None`: no bound.
         max_attempts: Option<u32>,
     },
+}
+
+/// Restarts in place that are counted.
+///
+/// Source: hashicorp/nomad:client/allocrunner/taskrunner/restarts/restarts.go, `RestartTracker`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedRestart {
+    /// For workloads that are to run for ever.
+    pub service: RestartRule,
+    /// For workloads that run to completion.
+    pub batch: RestartRule,
+    /// A wait is longer by up to so many thousandths.
+    pub jitter: u32,
+}
+
+/// How often a container is restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartRule {
+    /// Restarts within the interval.
+    pub attempts: u32,
+    /// They are counted afresh after it.
+    pub interval: Span,
+    /// Wait before each.
+    pub delay: Span,
+    /// What comes after the last one.
+    pub mode: RestartMode,
+}
+
+/// What comes after the last restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartMode {
+    /// The replica has failed.
+    Fail,
+    /// It waits for the end of the interval.
+    Delay,
+}
+
+impl RestartRule {
+    /// The rule with what a workload says itself.
+    pub(crate) fn wished(self, wish: &RestartWish) -> Self {
+        Self {
+            attempts: wish.attempts.unwrap_or(self.attempts),
+            interval: wish.window.unwrap_or(self.interval),
+            delay: wish.delay.unwrap_or(self.delay),
+            mode: if wish.keep_trying { RestartMode::Delay } else { self.mode },
+        }
+    }
 }

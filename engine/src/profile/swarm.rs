@@ -89,6 +89,7 @@ pub(super) fn profile() -> Profile {
         agent: AgentPolicy {
             relist: Span::ZERO,
             status_period: Span::from_secs(10),
+            status_batch: Span::ZERO,
             // A failed pull ends the task; the next one waits for the restart delay.
             pull_backoff: Span::from_secs(5),
             pull_backoff_max: Span::from_secs(5),

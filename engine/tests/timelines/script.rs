@@ -151,7 +151,8 @@ impl Script {
         let Some(&(first, period)) = self.beats.get(&node) else { return };
         let next = self.now.next_tick(period, Span::from_nanos(first.as_nanos()));
         let last = if next == self.now { next } else { next - period };
-        self.later(Span::ZERO, cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last } });
+        let next = last + period;
+        self.later(Span::ZERO, cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last, next } });
     }
 }
 

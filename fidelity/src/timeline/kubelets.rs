@@ -94,7 +94,8 @@ impl Kubelets {
         if let Some(&(first, period)) = self.leases.get(&node) {
             let next = now.next_tick(period, Span::from_nanos(first.as_nanos()));
             let last = if next == now { next } else { next - period };
-            self.later(Span::ZERO, cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last } });
+            let next = last + period;
+            self.later(Span::ZERO, cause, InputKind::Heartbeats { node, beats: Beats::Ceased { last, next } });
         }
         self.down.insert(node);
     }

@@ -322,7 +322,7 @@ fn a_starved_agent_says_nothing_and_is_heard_again_when_it_has_cpu() {
     rig.start(0, 0);
     let first = Time::from_secs(3);
     let (period, jitter) = (Span::from_secs(5), Span::ZERO);
-    rig.order(OrderKind::Heartbeats { node: NodeId(0), period, jitter, first });
+    rig.order(OrderKind::Heartbeats { node: NodeId(0), period, jitter, first, missed: Missed::Next });
     rig.run_ms(5_000);
     let load = CpuLoad { permille: 1_000, class: CpuClass::RealTime };
     let hog = rig.apply(Effect::Saturate { nodes: vec![NodeId(0)], load });

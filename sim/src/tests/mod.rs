@@ -21,7 +21,7 @@ use shakedown_engine::fact::{FactId, FactKind, FactLog, TrafficSlice};
 use shakedown_engine::ids::{FaultId, ImageId, NodeId, PodId, ServiceId, Table, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::message::{
-    Beats, ContainerRef, Input, InputKind, Order, OrderKind, Publication, RuntimeEvent, RuntimeOp,
+    Beats, ContainerRef, Input, InputKind, Missed, Order, OrderKind, Publication, RuntimeEvent, RuntimeOp,
 };
 use shakedown_engine::model::{
     Bytes, Catalog, Container, Details, MilliCpu, NodeSpec, PodTemplate, Probe, ProbeKind, ProbeRole, Resources,
@@ -203,7 +203,13 @@ impl Rig {
 
     pub(crate) fn beats(&mut self, node: u32, period: Span) {
         let first = self.now() + period;
-        self.order(OrderKind::Heartbeats { node: NodeId(node), period, jitter: Span::ZERO, first });
+        self.order(OrderKind::Heartbeats {
+            node: NodeId(node),
+            period,
+            jitter: Span::ZERO,
+            first,
+            missed: Missed::Next,
+        });
     }
 
     pub(crate) fn publish(&mut self, version: u32, pods: &[u32]) {

@@ -48,7 +48,7 @@ impl Control {
         self.admission.leases.arriving.insert(node, beats);
         self.review_leases(cx);
         match (self.admission.leases.blocked, beats) {
-            (Some(_), Beats::Steady | Beats::Once) => None,
+            (Some(_), Beats::Steady | Beats::Once { .. }) => None,
             _ => Some(beats),
         }
     }
@@ -64,7 +64,7 @@ impl Control {
             (None, Some(webhook)) => {
                 let fact = cx.facts.record(cx.now, FactId::NONE, FactKind::LeasesRefused { webhook, on: true });
                 self.admission.leases.blocked = Some((webhook, fact));
-                self.replay_heartbeats(cx, fact, |now| Beats::Ceased { last: now });
+                self.replay_heartbeats(cx, fact, |now| Beats::Ceased { last: now, next: now });
             }
             (Some((webhook, cause)), None) => {
                 let fact = cx.facts.record(cx.now, cause, FactKind::LeasesRefused { webhook, on: false });

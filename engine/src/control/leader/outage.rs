@@ -127,8 +127,9 @@ impl Control {
         row.heard = true;
         row.stamp = row.stamp.wrapping_add(1);
         match beats {
-            Beats::Steady | Beats::Once => row.last_heard = cx.now,
-            Beats::Ceased { last } => (row.last_heard, row.cause) = (last, cause),
+            Beats::Steady => row.last_heard = cx.now,
+            Beats::Once { next } => (row.last_heard, row.next_due) = (cx.now, next),
+            Beats::Ceased { last, next } => (row.last_heard, row.next_due, row.cause) = (last, next, cause),
         }
     }
 

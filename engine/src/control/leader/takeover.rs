@@ -59,6 +59,9 @@ impl Control {
 
     /// Nodes are judged by what is known of their heartbeats. With its memory lost, the monitor gives each its whole grace.
     pub(super) fn judge_nodes(&mut self, cx: &mut Cx<'_>, cause: FactId, memory: Memory) {
+        if memory == Memory::Lost {
+            self.timers_reset = cx.now;
+        }
         for zone in self.catalog.zones.ids() {
             if memory == Memory::Lost {
                 self.zones[zone].queue.clear();
