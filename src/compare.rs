@@ -6,8 +6,9 @@
 use std::num::NonZeroUsize;
 
 use serde_json::{Value, json};
-use shakedown_chaos::expect::Unit;
+use shakedown_chaos::expect::{Metric, Unit};
 use shakedown_reports::compare::{Cell, Comparison};
+use shakedown_reports::decision::{Answer, Decision, Gap, aspect};
 use shakedown_reports::measure::Measured;
 use shakedown_reports::{Evaluation, Run, Verdict, evaluate};
 
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     seeds: Option<u32>,
     #[command(flatten)]
     place: Where,
+    /// All metrics as one table, instead of the page that a choice is made from
+    #[arg(long)]
+    all_metrics: bool,
     /// Form of the comparison
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -74,12 +78,14 @@ pub(crate) fn compare(args: &Args, console: &mut Console) -> Result<Exit, Failur
     }
     let evaluations: Vec<Evaluation> = done.iter().map(|(_, evaluation, _)| evaluation.clone()).collect();
     let comparison = Comparison::new(&evaluations);
+    let decision = Decision::new(&evaluations, &|column, metric| mechanism(&jobs, column, metric));
     match args.format {
         Format::Text => {
             console.line(format_args!("{}, {} seeds each", scenario.typed, seeds.len()));
-            console.print(&comparison.render(console.style()));
+            let style = console.style();
+            console.print(&if args.all_metrics { comparison.render(style) } else { decision.render(style) });
         }
-        Format::Json => console.line(format_args!("{:#}", document(&scenario, &seeds, &comparison))),
+        Format::Json => console.line(format_args!("{:#}", document((&scenario, &seeds), &comparison, &decision))),
     }
     if let Some(destination) = destination {
         let runs: Vec<(Run, Evaluation)> = done.into_iter().filter_map(|(run, of, _)| Some((run?, of))).collect();
@@ -119,6 +125,12 @@ fn jobs(args: &Args, scenario: &Named, seeds: &[u64]) -> Result<Vec<Job>, Failur
     Ok(jobs)
 }
 
+/// What brings a column's figure about: its profile knows.
+fn mechanism(jobs: &[Job], column: &str, metric: Metric) -> Option<String> {
+    let job = jobs.iter().find(|job| job.heading == column)?;
+    Some(job.profile.because(aspect(metric)?))
+}
+
 /// `kubernetes`, or `kubernetes node-monitor-grace-period=20s`.
 fn heading(orchestrator: &str, variant: &Variant) -> String {
     let mut heading = orchestrator.to_owned();
@@ -128,7 +140,7 @@ fn heading(orchestrator: &str, variant: &Variant) -> String {
     heading
 }
 
-fn document(scenario: &Named, seeds: &[u64], comparison: &Comparison) -> Value {
+fn document((scenario, seeds): (&Named, &[u64]), comparison: &Comparison, decision: &Decision) -> Value {
     let columns = comparison.columns.iter().map(
         |column| json!({ "name": column.name, "runs": column.runs, "passed": column.passed, "failed": column.failed }),
     );
@@ -143,16 +155,58 @@ fn document(scenario: &Named, seeds: &[u64], comparison: &Comparison) -> Value {
         "seeds": seeds,
         "columns": columns.collect::<Vec<Value>>(),
         "metrics": metrics.collect::<Vec<Value>>(),
+        "questions": questions(decision),
     })
 }
 
+fn questions(decision: &Decision) -> Vec<Value> {
+    let name = |answer: &Answer| &decision.columns[answer.column].name;
+    let of = |question: &shakedown_reports::decision::Question| {
+        let unit = question.metric.unit();
+        let answers: Vec<Value> = (question.answers.iter())
+            .map(|answer| {
+                json!({
+                    "column": name(answer),
+                    "median": measured(unit, answer.median),
+                    "never": answer.median == Measured::Never,
+                    "range": answer.range.map(|(least, most)| [measured(unit, least), measured(unit, most)]),
+                    "standing": answer.standing.name(),
+                    "against_first": answer.behind.map(|interval| json!({
+                        "seeds": interval.seeds,
+                        "median": gap(unit, interval.median),
+                        "low": gap(unit, interval.low),
+                        "high": gap(unit, interval.high),
+                    })),
+                    "mechanism": answer.mechanism,
+                })
+            })
+            .collect();
+        json!({ "question": question.title, "metric": question.metric.name(), "unit": unit_name(unit), "answers": answers })
+    };
+    decision.questions.iter().map(of).collect()
+}
+
+/// A difference as a number, or as the word for one that has none.
+fn gap(unit: Unit, gap: Gap) -> Value {
+    match gap {
+        Gap::By(by) => number(unit, by as f64),
+        Gap::OnlyFirst => json!("never"),
+        Gap::OnlySecond => json!("first-never"),
+    }
+}
+
+fn measured(unit: Unit, value: Measured) -> Value {
+    if let Measured::Value(value) = value { number(unit, value as f64) } else { Value::Null }
+}
+
 fn cell(unit: Unit, cell: &Cell) -> Value {
-    let median = if let Measured::Value(value) = cell.median { number(unit, value as f64) } else { Value::Null };
+    let median = measured(unit, cell.median);
+    let range = cell.range.map(|(least, most)| [measured(unit, least), measured(unit, most)]);
     let paired = cell.paired.map(|paired| {
         let difference = paired.median.map(|median| number(unit, median as f64));
         json!({ "seeds": paired.seeds, "better": paired.better, "worse": paired.worse, "median": difference })
     });
-    json!({ "median": median, "never": cell.median == Measured::Never, "paired_difference": paired })
+    json!({ "median": median, "never": cell.median == Measured::Never, "range": range, "paired_difference": paired })
 }
 
 fn unit_name(unit: Unit) -> &'static str {

@@ -281,17 +281,17 @@ fn row(metric: Metric, groups: &[Vec<&Evaluation>]) -> Row {
     Row { metric, cells: cells.collect() }
 }
 
-fn worst(evaluation: &Evaluation, metric: Metric) -> Measured {
+pub(crate) fn worst(evaluation: &Evaluation, metric: Metric) -> Measured {
     let found = evaluation.metrics.iter().find(|of| of.metric == metric);
     found.map_or(Measured::Nothing, |of| value_of(&of.samples, metric, Statistic::Max))
 }
 
-fn range(values: impl Iterator<Item = Measured> + Clone) -> Option<(Measured, Measured)> {
+pub(crate) fn range(values: impl Iterator<Item = Measured> + Clone) -> Option<(Measured, Measured)> {
     let (least, most) = (statistic(values.clone(), Statistic::Min), statistic(values, Statistic::Max));
     (least != most).then_some((least, most))
 }
 
-fn statistic(values: impl Iterator<Item = Measured>, which: Statistic) -> Measured {
+pub(crate) fn statistic(values: impl Iterator<Item = Measured>, which: Statistic) -> Measured {
     let samples = values.filter_map(|value| match value {
         Measured::Nothing => None,
         Measured::Value(value) => Some(Some(value)),

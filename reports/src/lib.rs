@@ -4,11 +4,12 @@
 //! runs nothing and prints nothing: every report is a value or a file that the caller asked for.
 //!
 //! Start at [`Run`], then [`evaluate`]; [`terminal`], [`json`], [`csv`], [`plot`] and [`html`] show the result,
-//! [`compare`] sets several beside each other, and [`write_all`] puts everything into a directory.
+//! [`compare`] sets several beside each other, [`decision`] answers what a choice depends on, and [`write_all`] puts everything into a directory.
 
 pub mod assumptions;
 pub mod compare;
 pub mod csv;
+pub mod decision;
 pub mod format;
 pub mod html;
 pub mod json;

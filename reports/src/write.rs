@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::compare::Comparison;
+use crate::decision::Decision;
 use crate::html;
 use crate::json;
 use crate::measure::Evaluation;
@@ -77,7 +78,8 @@ fn write_several(dir: &Path, runs: &[(Run, Evaluation)]) -> io::Result<()> {
     let evaluations: Vec<Evaluation> = runs.iter().map(|(_, evaluation)| evaluation.clone()).collect();
     let scenario = runs.first().map_or("", |(run, _)| run.scenario.as_str());
     let comparison = Comparison::new(&evaluations);
-    let page = html::render_comparison(scenario, &comparison, &names).map_err(io::Error::other)?;
+    let decision = Decision::of_runs(runs);
+    let page = html::render_comparison(scenario, (&comparison, &decision), &names).map_err(io::Error::other)?;
     fs::write(dir.join("compare.html"), page)?;
     fs::write(dir.join("summary.json"), pretty(&json::document(scenario, &evaluations))?)
 }

@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Environment, Value};
 use serde_json::Value as Json;
 
 use crate::compare::Comparison;
+use crate::decision::Decision;
 use crate::json;
 use crate::measure::Evaluation;
 use crate::plot::{self, PlotError};
@@ -64,8 +65,12 @@ pub fn render(run: &Run, evaluation: &Evaluation) -> Result<String, HtmlError> {
 ///
 /// # Errors
 /// When the template cannot be filled.
-pub fn render_comparison(scenario: &str, comparison: &Comparison, reports: &[String]) -> Result<String, HtmlError> {
-    let page = model::ComparisonPage::new(scenario, comparison, reports);
+pub fn render_comparison(
+    scenario: &str,
+    tables: (&Comparison, &Decision),
+    reports: &[String],
+) -> Result<String, HtmlError> {
+    let page = model::ComparisonPage::new(scenario, tables, reports);
     let context = minijinja::context! { page => Value::from(Serde(page)), style => style() };
     Ok(environment().template_from_str(include_str!("compare.html"))?.render(context)?)
 }

@@ -8,6 +8,7 @@ use shakedown_engine::time::Time;
 
 use crate::assumptions;
 use crate::compare::Comparison;
+use crate::decision::Decision;
 use crate::format;
 use crate::measure::{Evaluation, Measured, Stage, Story, Verdict};
 use crate::run::Run;
@@ -382,6 +383,25 @@ pub(super) struct ComparisonPage {
     caption: &'static str,
     complaints: Vec<String>,
     note: Option<String>,
+    questions: Vec<Question>,
+    marks: Vec<String>,
+}
+
+/// A question of the page that a choice is made from.
+#[derive(Serialize)]
+struct Question {
+    title: &'static str,
+    answers: Vec<Answer>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    name: String,
+    figure: String,
+    range: String,
+    behind: String,
+    class: &'static str,
+    mechanism: String,
 }
 
 #[derive(Serialize)]
@@ -413,7 +433,7 @@ struct Link {
 }
 
 impl ComparisonPage {
-    pub(super) fn new(scenario: &str, comparison: &Comparison, reports: &[String]) -> Self {
+    pub(super) fn new(scenario: &str, (comparison, decision): (&Comparison, &Decision), reports: &[String]) -> Self {
         let columns = comparison.columns.iter().map(|column| Column {
             name: column.name.clone(),
             runs: format::plural(u64::from(column.runs), "run"),
@@ -440,6 +460,23 @@ impl ComparisonPage {
             caption: comparison.caption(),
             complaints: comparison.complaints(),
             note: comparison.note(),
+            questions: decision.questions.iter().map(|question| Question::new(question, decision)).collect(),
+            marks: decision.notes(),
         }
+    }
+}
+
+impl Question {
+    fn new(question: &crate::decision::Question, decision: &Decision) -> Self {
+        let unit = question.metric.unit();
+        let answers = question.answers.iter().map(|answer| Answer {
+            name: decision.columns[answer.column].name.clone(),
+            figure: answer.figure(unit),
+            range: answer.range_words(unit).unwrap_or_default(),
+            behind: answer.behind_words(unit).unwrap_or_default(),
+            class: answer.standing.name(),
+            mechanism: answer.mechanism.clone().unwrap_or_default(),
+        });
+        Self { title: question.title, answers: answers.collect() }
     }
 }

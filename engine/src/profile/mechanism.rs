@@ -1,0 +1,191 @@
+//! Why a profile's figures are what they are, in sentences made of its own values.
+//!
+//! Each sentence is read off the policies, so that it stays true when a setting is overridden. A new variant of a policy
+//! gets its sentence here. Start at [`Profile::because`].
+
+use super::{Eviction, FailureAction, Grace, Profile, Restart, Rollout, SlotOrder, TaintEviction};
+use crate::model::Amount;
+
+/// What is to be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// How the death of a node is noticed.
+    Detection,
+    /// What follows for its pods, and when.
+    Rescheduling,
+    /// What happens to copies that were given up and still run.
+    Duplicates,
+    /// What happens to a container that ends.
+    Restarts,
+    /// How a workload moves to a new version.
+    Rollouts,
+    /// How clients learn of changes.
+    Discovery,
+}
+
+impl Aspect {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Detection, Self::Rescheduling, Self::Duplicates, Self::Restarts, Self::Rollouts, Self::Discovery];
+}
+
+impl Profile {
+    /// The mechanism behind an aspect, with the values that it has now.
+    pub fn because(&self, aspect: Aspect) -> String {
+        match aspect {
+            Aspect::Detection => self.detection_words(),
+            Aspect::Rescheduling => self.rescheduling_words(),
+            Aspect::Duplicates => self.duplicates_words(),
+            Aspect::Restarts => self.restart_words(),
+            Aspect::Rollouts => self.rollout_words(),
+            Aspect::Discovery => self.discovery_words(),
+        }
+    }
+
+    fn detection_words(&self) -> String {
+        let detection = &self.detection;
+        let beat = if detection.heartbeat_jitter.is_zero() {
+            detection.heartbeat.to_string()
+        } else {
+            format!("{} ± {}", detection.heartbeat, detection.heartbeat_jitter)
+        };
+        let looked = if detection.monitor_period.is_zero() {
+            String::new()
+        } else {
+            format!(", looked for every {}", detection.monitor_period)
+        };
+        match detection.grace {
+            Grace::Fixed(grace) => {
+                format!("{} after {grace} without a heartbeat (one every {beat}){looked}", self.words.unhealthy)
+            }
+            Grace::Periods(n) => format!("{} after {n} missed heartbeats of {beat}{looked}", self.words.unhealthy),
+        }
+    }
+
+    fn rescheduling_words(&self) -> String {
+        let pod = self.words.pod;
+        let delay = self.replication.replacement_delay;
+        let later = if delay.is_zero() { String::new() } else { format!(", started after a restart delay of {delay}") };
+        match &self.eviction {
+            Eviction::Taints(TaintEviction { default_toleration, rate, .. }) => format!(
+                "each {pod} tolerates a silent node for {default_toleration}, then is evicted; {} nodes a minute may be evicted{later}",
+                per_minute(*rate)
+            ),
+            Eviction::AtOnce => {
+                format!("every {pod} of the node is replaced as soon as it is {}{later}", self.words.unhealthy)
+            }
+        }
+    }
+
+    fn duplicates_words(&self) -> String {
+        let pod = self.words.pod;
+        match &self.eviction {
+            Eviction::Taints(_) => format!(
+                "a cut-off node runs its {pod}s on until it hears of their deletion; replacements start after the toleration"
+            ),
+            Eviction::AtOnce => {
+                format!(
+                    "a cut-off node runs its {pod}s on until it reconnects and is told to stop them; replacements do not wait"
+                )
+            }
+        }
+    }
+
+    fn restart_words(&self) -> String {
+        match self.restart {
+            Restart::InPlace { initial, max, reset } => format!(
+                "restarted in place at once, then after {initial}, doubling to {max}; a run of {reset} starts anew"
+            ),
+            Restart::Replace { max_attempts } => {
+                let bound = max_attempts.map_or_else(|| "for ever".to_owned(), |n| format!("{n} times at most"));
+                let delay = self.replication.replacement_delay;
+                format!("replaced by a new {} after {delay}, {bound}", self.words.pod)
+            }
+        }
+    }
+
+    fn rollout_words(&self) -> String {
+        match &self.rollout {
+            Rollout::Surge { max_surge, max_unavailable, progress_deadline, .. } => format!(
+                "old ones go as new ones are ready: {} more and {} fewer than wanted; called stalled after {progress_deadline}, never undone",
+                amount(*max_surge),
+                amount(*max_unavailable)
+            ),
+            Rollout::Slots(update) => {
+                let at_once = if update.parallelism == 0 {
+                    "all at once".to_owned()
+                } else {
+                    format!("{} at a time", update.parallelism)
+                };
+                let order = match update.order {
+                    SlotOrder::StopFirst => "the old one stops first",
+                    SlotOrder::StartFirst => "the new one starts first",
+                };
+                let failure = match update.on_failure {
+                    FailureAction::Pause => "pauses",
+                    FailureAction::Continue => "goes on",
+                    FailureAction::Rollback => "rolls back",
+                };
+                format!("{at_once}, {order}, {} between; a failure within {} {failure}", update.delay, update.monitor)
+            }
+        }
+    }
+
+    fn discovery_words(&self) -> String {
+        let discovery = &self.discovery;
+        let ttl = if discovery.dns_ttl.is_zero() {
+            "names are not cached".to_owned()
+        } else {
+            format!("names are cached for {}", discovery.dns_ttl)
+        };
+        let dead = if discovery.unready_on_unhealthy_node {
+            "a silent node's endpoints leave at detection"
+        } else {
+            "a silent node's endpoints stay until they are replaced"
+        };
+        format!("a change reaches each node after {}; {ttl}; {dead}", discovery.publish_delay + discovery.lag)
+    }
+}
+
+/// Thousandths of nodes a second as nodes a minute.
+fn per_minute(rate: u32) -> String {
+    let hundredths = u64::from(rate) * 60 / 10;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn amount(amount: Amount) -> String {
+    match amount {
+        Amount::Count(n) => n.to_string(),
+        Amount::Percent(n) => format!("{n}%"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_follows_an_override() {
+        let mut profile = Profile::named("kubernetes").expect("it is a profile");
+        let before = profile.because(Aspect::Detection);
+        profile.set("node-monitor-grace-period", "20s").expect("it is a flag");
+        let after = profile.because(Aspect::Detection);
+        assert!(before.contains("50s") && after.contains("20s"), "{before} {after}");
+    }
+
+    #[test]
+    fn every_profile_explains_every_aspect_in_less_than_three_lines() {
+        for name in Profile::all_names() {
+            let profile = Profile::named(name).expect("it is a profile");
+            for aspect in Aspect::ALL {
+                let words = profile.because(aspect);
+                assert!((10..240).contains(&words.len()), "{name} {aspect:?}: {words}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_is_said_by_the_minute() {
+        assert_eq!([per_minute(100), per_minute(10)], ["6", "0.6"]);
+    }
+}
