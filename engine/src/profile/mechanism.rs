@@ -71,6 +71,9 @@ impl Profile {
                 "each {pod} tolerates a silent node for {default_toleration}, then is evicted; {} nodes a minute may be evicted{later}",
                 per_minute(*rate)
             ),
+            Eviction::Never => {
+                format!("nobody acts on a silent node: each {pod} stays on it until the node is removed by hand")
+            }
             Eviction::AtOnce => {
                 format!("every {pod} of the node is replaced as soon as it is {}{later}", self.words.unhealthy)
             }
@@ -83,6 +86,7 @@ impl Profile {
             Eviction::Taints(_) => format!(
                 "a cut-off node runs its {pod}s on until it hears of their deletion; replacements start after the toleration"
             ),
+            Eviction::Never => format!("nothing is replaced, so no {pod} runs twice"),
             Eviction::AtOnce => {
                 format!(
                     "a cut-off node runs its {pod}s on until it reconnects and is told to stop them; replacements do not wait"
