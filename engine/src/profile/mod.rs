@@ -23,6 +23,7 @@ pub mod pressure;
 mod recovery;
 mod registry;
 mod rollout;
+mod sampled;
 mod schedulers;
 pub mod storage;
 mod swarm;
@@ -38,6 +39,7 @@ pub use mechanism::Aspect;
 pub use placement::{Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Wake};
 pub use recovery::{CountedRestart, Eviction, Removal, Replication, Restart, RestartMode, RestartRule, TaintEviction};
 pub use rollout::{FailureAction, Rollout, SlotOrder, SlotUpdate};
+pub use sampled::{FitAlgorithm, Formula, Preempts, Sampled, Stopped};
 pub use schedulers::{
     DEFAULT_SCHEDULER, DefaultConstraint, PlacementArgs, PreemptionArgs, ResourceName, SchedulerProfile, ShapePoint,
 };

@@ -4,8 +4,9 @@
 //! happens to nodes and allocations that fail. Start at [`profile`].
 
 use super::{
-    AgentPolicy, ControlPlane, CountedRestart, Detection, Discovery, Eviction, FailureAction, Grace, Granted, Profile,
-    Replication, Restart, RestartMode, RestartRule, Rollout, SlotOrder, SlotUpdate, Words, flags,
+    AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, Eviction, FailureAction, FitAlgorithm,
+    Formula, Grace, Granted, Placement, Preempts, Profile, Replication, Restart, RestartMode, RestartRule, Rollout,
+    Sampled, SlotOrder, SlotUpdate, Stopped, Words, flags,
 };
 use crate::time::Span;
 
@@ -23,6 +24,12 @@ pub(super) fn profile() -> Profile {
             store_write: Span::from_millis(5),
             watch_lag: Span::from_millis(5),
             ..plain.control
+        },
+        placement: Placement {
+            choice: Choice::Sampled(sampled()),
+            // `static` ports; ports without a number are found free ones (`published`).
+            decision_cost: Span::from_micros(100),
+            ..plain.placement
         },
         detection: Detection {
             // Source: hashicorp/nomad:nomad/config.go: MinHeartbeatTTL, MaxHeartbeatsPerSecond, HeartbeatGrace and
@@ -76,10 +83,46 @@ pub(super) fn profile() -> Profile {
     }
 }
 
+/// How allocations are placed.
+fn sampled() -> Sampled {
+    Sampled {
+        // Source: hashicorp/nomad:nomad/config.go, DefaultSchedulerConfig.
+        algorithm: FitAlgorithm::Binpack,
+        formula: Formula::Mean,
+        // Source: hashicorp/nomad:scheduler/feasible/stack.go, SetNodes.
+        least: 2,
+        // Source: hashicorp/nomad:nomad/structs/operator.go, NodeLimitForFeasibilityChecks.
+        with_preferences: 100,
+        // Source: hashicorp/nomad:scheduler/feasible/stack.go, maxSkip.
+        max_skip: 3,
+        // Source: hashicorp/nomad:scheduler/feasible/rank.go, NodeAffinityIterator.
+        zero_affinity_counts: true,
+        // Source: hashicorp/nomad:nomad/structs/funcs.go, AllocsFit: what counts is the client's word.
+        stopped: Stopped::WhenEnded,
+        // Source: hashicorp/nomad:scheduler/feasible/preemption.go, filterAndGroupPreemptibleAllocs.
+        priority_delta: 10,
+        // Source: hashicorp/nomad:nomad/config.go, DefaultSchedulerConfig.
+        preempts: Preempts { system: true, service: false, batch: false, sysbatch: false },
+    }
+}
+
 /// A release by its number.
 pub(super) fn release(number: &str) -> Option<Profile> {
     let &(version, name) = RELEASES.iter().find(|(version, _)| *version == number)?;
     let mut profile = profile();
+    if version == "1.1" {
+        before_1_2(&mut profile);
+    }
     (profile.name, profile.version) = (name.into(), version.into());
     Some(profile)
+}
+
+/// The recorded release. Sources: hashicorp/nomad@v1.1.2:scheduler/stack.go (all nodes are looked at where affinities or
+/// spreads are given), scheduler/rank.go (an affinity of zero is not counted), nomad/structs/funcs.go (`AllocsFit` leaves
+/// out whatever is told to stop); all confirmed by recordings.
+fn before_1_2(profile: &mut Profile) {
+    let Choice::Sampled(sampled) = &mut profile.placement.choice else { return };
+    sampled.with_preferences = 0;
+    sampled.zero_affinity_counts = false;
+    sampled.stopped = Stopped::AtOnce;
 }

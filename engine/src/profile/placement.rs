@@ -2,7 +2,7 @@
 //!
 //! The mechanisms are in [`crate::scheduler`]. Start at [`Placement`].
 
-use super::PlacementArgs;
+use super::{PlacementArgs, Sampled};
 use crate::time::Span;
 
 /// The scheduling queue.
@@ -49,6 +49,8 @@ pub enum Dispatch {
 pub enum Choice {
     /// The one with the highest weighted sum of [`Placement::scores`].
     Scores,
+    /// The one with the highest mean of scores among a few of a fresh shuffle.
+    Sampled(Sampled),
 }
 
 /// What publishing a port takes.

@@ -18,6 +18,7 @@ use crate::scheduler::usage::Demand;
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     pub(super) template: TemplateId,
+    pub(super) workload: Option<WorkloadId>,
     /// Which profile of the scheduler places it.
     pub(super) profile: usize,
     pub(super) priority: i32,
@@ -99,6 +100,7 @@ impl Compiler<'_> {
         let spec = &self.catalog.templates[template];
         let mut class = Class {
             template,
+            workload,
             profile,
             priority: spec.priority,
             fixed,

@@ -269,4 +269,6 @@ pub(super) struct Seat {
     pub(super) terminating: bool,
     /// It makes way for another pod.
     pub(super) preempted: bool,
+    /// It was told to stop, and its place counts as free already.
+    pub(super) given_up: bool,
 }

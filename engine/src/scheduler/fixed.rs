@@ -146,6 +146,16 @@ impl Rules {
         }
     }
 
+    /// True when a node comes into question at all: open, and of the zone that the node selector names. The other
+    /// conditions are constraints, whose failures are counted.
+    pub(super) fn takes_in(&self, node: &NodeSpec, state: &NodeState, catalog: &Catalog) -> bool {
+        let open = [Filter::NodeUnschedulable, Filter::NodeName, Filter::TaintToleration];
+        let mut asked = open.into_iter().filter(|filter| self.filters.contains(filter));
+        let zone = self.node.selector.iter().filter(|(key, _)| *key == catalog.known.zone);
+        asked.all(|filter| self.refusal(filter, node, state, catalog).is_none())
+            && zone.into_iter().all(|&(key, value)| node.labels.get(key) == Some(value))
+    }
+
     fn soft_taints(&self, state: &NodeState) -> i64 {
         let soft = state.taints.iter().filter(|taint| taint.effect == TaintEffect::PreferNoSchedule);
         soft.filter(|taint| !self.tolerations.iter().any(|t| t.tolerates(taint))).count() as i64
@@ -186,6 +196,11 @@ impl Fixed {
         let spec = &catalog.nodes[node];
         self.passes[n] = self.rules.filters.iter().all(|&f| self.rules.refusal(f, spec, state, catalog).is_none());
         self.soft_taints[n] = self.rules.soft_taints(state);
+    }
+
+    /// Sum of the weights of all preferred terms, without their signs.
+    pub(super) fn all_preferences(&self) -> i64 {
+        self.rules.preferred.iter().map(|(weight, _)| i64::from(*weight).abs()).sum()
     }
 
     /// True when the pod has preferred terms at all.

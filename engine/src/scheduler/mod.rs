@@ -17,6 +17,7 @@ mod fixed;
 mod hints;
 mod ledger;
 mod memo;
+pub mod nomad;
 mod nominated;
 mod order;
 mod outcome;
@@ -43,7 +44,7 @@ pub use usage::Requested;
 
 use crate::ids::{Id, ImageId, NodeId, PodId, Symbol, Table, TemplateId, WorkloadId};
 use crate::model::{Catalog, REGION_LABEL, WorkloadKind};
-use crate::profile::{Choice, DEFAULT_SCHEDULER, Placement, SchedulerProfile};
+use crate::profile::{Choice, DEFAULT_SCHEDULER, Placement, SchedulerProfile, Stopped};
 use crate::rng::Stream;
 use crate::rollout::daemon;
 use crate::scheduler::class::{Carriers, Class, Compiler, notice};
@@ -104,6 +105,8 @@ pub struct Scheduler {
     nominations: Nominations,
     /// For queueing hints.
     news: Option<NodeNews>,
+    /// For choices among a few shuffled nodes.
+    sampling: nomad::Sampling,
     /// What the last refusal saw, for preemption.
     looked: Looked,
     scratch: Scratch,
@@ -149,6 +152,7 @@ impl Scheduler {
             fitting: Fitting::default(),
             nominations: Nominations::default(),
             news: None,
+            sampling: nomad::Sampling::default(),
             looked: Looked::default(),
             scratch: Scratch::default(),
             volumes: volumes::Volumes::new(&catalog),
@@ -192,6 +196,7 @@ impl Scheduler {
         self.news = Some((node, self.ledger.state(node).cloned()));
         self.ledger.set_state(node, Some(state));
         self.fitting.changed(node);
+        self.pools_are_stale();
     }
 
     /// Forgets a node. Pods charged to it keep their place until they are released.
@@ -202,6 +207,7 @@ impl Scheduler {
             self.order_is_stale = true;
             self.images[node.index()].iter().for_each(|&image| self.nodes_with[image] -= 1);
             self.ledger.set_state(node, None);
+            self.pools_are_stale();
         }
     }
 
@@ -232,14 +238,15 @@ impl Scheduler {
     ///
     /// # Panics
     /// When the pod already has a place.
-    pub fn charge(&mut self, pod: &Request, node: NodeId) {
+    pub fn charge(&mut self, request: &Request, node: NodeId) {
+        let pod = request;
         let class = self.class(pod);
         let row = pod.pod.index();
         if row >= self.seats.len() {
             self.seats.resize(row + 1, None);
         }
         assert!(self.seats[row].is_none(), "{:?} is charged twice; release it first", pod.pod);
-        self.seats[row] = Some(Seat { class, node, terminating: false, preempted: false });
+        self.seats[row] = Some(Seat { class, node, terminating: false, preempted: false, given_up: false });
         self.usage.charge(&self.classes[class].demand, node.index());
         self.ledger.enter(class, node);
         self.fitting.changed(node);
@@ -248,6 +255,7 @@ impl Scheduler {
         self.roster.enter(node, Occupant { priority, started: Time::MAX, pod, class });
         self.withdraw(pod);
         self.looked.pod = None;
+        self.stays(request, node);
     }
 
     /// A pod is gone and frees its place. Nothing happens when it has none on this node.
@@ -255,7 +263,10 @@ impl Scheduler {
         let Some(seat) = self.seat(pod, node) else { return };
         self.seats[pod.pod.index()] = None;
         let n = node.index();
-        self.usage.release(&self.classes[seat.class].demand, n);
+        if !seat.given_up {
+            self.usage.release(&self.classes[seat.class].demand, n);
+            self.stays_no_more(seat.class, node);
+        }
         self.usage.terminating[n] -= u32::from(seat.terminating);
         self.ledger.leave(seat.class, node, seat.terminating);
         self.fitting.changed(node);
@@ -287,6 +298,9 @@ impl Scheduler {
         self.usage.terminating[node.index()] += 1;
         self.ledger.terminate(seat.class, node);
         self.looked.pod = None;
+        if self.sampled(seat.class).is_some_and(|policy| policy.stopped == Stopped::AtOnce) {
+            self.give_up(pod.pod);
+        }
     }
 
     /// Where a pod is charged.
@@ -307,6 +321,9 @@ impl Scheduler {
         let luck = self.stream.bits();
         let ask = self.ask(pod);
         let class = ask.class;
+        if self.sampled(class).is_some() {
+            return self.choose(pod);
+        }
         self.refresh_order();
         // A node that it was promised is tried alone first.
         // Source: schedule_one.go, `evaluateNominatedNode`.
@@ -324,6 +341,7 @@ impl Scheduler {
                         self.score(class, &mut scratch);
                         scratch.pick(luck)
                     }
+                    Choice::Sampled(_) => unreachable!("such choices are made by `nomad`"),
                 };
                 Outcome::Placed { node, looked_at, feasible: scratch.feasible.len() as u32 }
             }
@@ -336,6 +354,9 @@ impl Scheduler {
     pub fn explain(&self, pod: &Request) -> Explanation {
         let mut copy = self.clone();
         let ask = copy.ask(pod);
+        if copy.sampled(ask.class).is_some() {
+            return copy.explain_choice(pod);
+        }
         copy.refresh_order();
         if let Some(node) = copy.promised(ask) {
             let only = Candidate { node, scores: Vec::new(), total: 0 };

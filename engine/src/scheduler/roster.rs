@@ -78,6 +78,11 @@ impl Roster {
         row.insert(row.partition_point(|other| other.rank() < occupant.rank()), occupant);
     }
 
+    /// All pods on a node, most important first. Empty where all pods are of one priority.
+    pub(super) fn on(&self, node: NodeId) -> &[Occupant] {
+        self.nodes.as_ref().map_or(&[], |nodes| &nodes[node.index()])
+    }
+
     /// Pods on a node of lower priority, most important first.
     #[inline]
     pub(super) fn below(&self, node: NodeId, priority: i32) -> &[Occupant] {
