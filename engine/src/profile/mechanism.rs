@@ -3,7 +3,7 @@
 //! Each sentence is read off the policies, so that it stays true when a setting is overridden. A new variant of a policy
 //! gets its sentence here. Start at [`Profile::because`].
 
-use super::{Eviction, FailureAction, Grace, Profile, Restart, Rollout, SlotOrder, TaintEviction};
+use super::{Eviction, FailureAction, Grace, Profile, Restart, RestartRule, Rollout, SlotOrder, TaintEviction};
 use crate::model::Amount;
 
 /// What is to be explained.
@@ -59,6 +59,10 @@ impl Profile {
                 format!("{} after {grace} without a heartbeat (one every {beat}){looked}", self.words.unhealthy)
             }
             Grace::Periods(n) => format!("{} after {n} missed heartbeats of {beat}{looked}", self.words.unhealthy),
+            Grace::Granted(granted) => format!(
+                "{} {} after the time to live granted with its last heartbeat: 1 to 2 times {}, or nodes / {} s in a larger cluster",
+                self.words.unhealthy, granted.grace, granted.min_ttl, granted.beats_per_second
+            ),
         }
     }
 
@@ -71,6 +75,9 @@ impl Profile {
                 "each {pod} tolerates a silent node for {default_toleration}, then is evicted; {} nodes a minute may be evicted{later}",
                 per_minute(*rate)
             ),
+            Eviction::Suspect => {
+                format!("each {pod} of the node is suspect: it stays in service until its replacement runs{later}")
+            }
             Eviction::Never => {
                 format!("nobody acts on a silent node: each {pod} stays on it until the node is removed by hand")
             }
@@ -86,6 +93,11 @@ impl Profile {
             Eviction::Taints(_) => format!(
                 "a cut-off node runs its {pod}s on until it hears of their deletion; replacements start after the toleration"
             ),
+            Eviction::Suspect => {
+                format!(
+                    "a suspect {pod} serves beside its replacement; whichever is there first when the node is back stays"
+                )
+            }
             Eviction::Never => format!("nothing is replaced, so no {pod} runs twice"),
             Eviction::AtOnce => {
                 format!(
@@ -100,6 +112,13 @@ impl Profile {
             Restart::InPlace { initial, max, reset } => format!(
                 "restarted in place at once, then after {initial}, doubling to {max}; a run of {reset} starts anew"
             ),
+            Restart::Counted(counted) => {
+                let RestartRule { attempts, interval, delay, .. } = counted.service;
+                let pod = self.words.pod;
+                format!(
+                    "restarted in place after {delay}, {attempts} times in {interval}; then the {pod} has failed and another is placed"
+                )
+            }
             Restart::Replace { max_attempts } => {
                 let bound = max_attempts.map_or_else(|| "for ever".to_owned(), |n| format!("{n} times at most"));
                 let delay = self.replication.replacement_delay;
