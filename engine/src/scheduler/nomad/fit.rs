@@ -43,7 +43,7 @@ pub struct NodeScores {
 
 impl NodeScores {
     /// The one number by which nodes are compared.
-    pub(super) fn total(&self, formula: Formula) -> f64 {
+    pub fn total(&self, formula: Formula) -> f64 {
         let others = [self.anti_affinity, self.penalty, self.affinity, self.spread, self.preemption];
         let (mut sum, mut number) = (self.fit, 1.0);
         for score in others.into_iter().flatten() {

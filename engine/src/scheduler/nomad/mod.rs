@@ -111,8 +111,9 @@ impl Scheduler {
         self.profiles.iter().any(|profile| matches!(profile.placement.choice, Choice::Sampled(_)))
     }
 
-    /// An evaluation of a job begins: nodes are shuffled, and nothing is known of them.
-    pub fn begin(&mut self, workload: Option<WorkloadId>) {
+    /// An evaluation of a pod's job begins: nodes are shuffled, and nothing is known of them.
+    pub fn begin(&mut self, pod: &Request) {
+        let (ask, workload) = (self.sample_for(pod), pod.workload);
         self.sampling.pools.values_mut().flatten().for_each(Walk::reshuffle);
         self.sampling.evaluation = Some(Evaluation {
             workload,
@@ -121,6 +122,7 @@ impl Scheduler {
             preempted: BTreeMap::new(),
             lowest_spread: -1.0,
         });
+        self.know_values(ask);
     }
 
     /// The evaluation is over.
@@ -197,15 +199,30 @@ impl Scheduler {
         self.sampling.pools.values_mut().for_each(|pool| *pool = None);
     }
 
+    /// The nodes that come into question for a pod at all, by id.
+    pub fn pool(&mut self, pod: &Request) -> Vec<NodeId> {
+        let class = self.class(pod);
+        self.catalog.nodes.ids().filter(|&node| self.comes_into_question(class, node)).collect()
+    }
+
+    /// What one node is worth to a pod in the present evaluation, or why it is no candidate.
+    ///
+    /// # Panics
+    /// When the pod's profile chooses in another way.
+    pub fn weigh(&mut self, pod: &Request, node: NodeId, evict: Evict) -> Result<Ranked, Miss> {
+        let ask = Ask { evict, ..self.sample_for(pod) };
+        let policy = self.sampled(ask.class).expect("the pod's profile chooses among a few").clone();
+        self.rank(ask, node, &policy)
+    }
+
     /// Chooses a node by the mean of scores. Outside an evaluation the choice is one of its own.
     pub(super) fn choose(&mut self, pod: &Request) -> Outcome {
         let alone = self.sampling.evaluation.as_ref().is_none_or(|e| e.workload != pod.workload);
         if alone {
-            self.begin(pod.workload);
+            self.begin(pod);
         }
         let ask = self.sample_for(pod);
         let policy = self.sampled(ask.class).expect("only pods of this policy come here").clone();
-        self.know_values(ask);
         let found = match pod.only {
             Some(node) => self.only_node(ask, node, &policy),
             None => self.sample(ask, &policy),
