@@ -3,6 +3,7 @@
 //! Everything that a report or a property may know is a fact. A fact names the fact that caused it, so "why" is a
 //! walk up a chain. The log rolls a digest over the canonical bytes of every fact. Start at [`FactKind`].
 
+mod unsuitable;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,10 @@ use crate::ids::{
 use crate::model::ProbeRole;
 use crate::time::{Span, Time};
 
+pub use unsuitable::Unsuitable;
 pub use words::{
-    Client, Component, Deletion, Exit, JobFailure, Note, Pressure, Property, Refused, Subject, TrafficSlice, ZoneState,
+    Client, Component, Deletion, Exit, JobFailure, Note, Pressure, Property, Refused, Subject, TrafficSlice,
+    ZoneState,
 };
 
 /// The position of a fact in the log. 0 means "no cause": the first fact has number 1.

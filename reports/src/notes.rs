@@ -2,6 +2,8 @@
 //!
 //! Start at [`Names::told`].
 
+use std::borrow::Cow;
+
 use shakedown_engine::fact::{Component, FactKind, JobFailure, Note, Pressure, Refused, Subject};
 use shakedown_engine::ids::{Symbol, Table};
 use shakedown_engine::model::WorkloadKind;
@@ -203,8 +205,9 @@ fn has(component: Component) -> &'static str {
 }
 
 /// A note in plain words, with the name of the event or condition that people know it by.
-pub(crate) fn note_in_words(note: Note) -> &'static str {
-    match note {
+pub(crate) fn note_in_words(note: Note) -> Cow<'static, str> {
+    let words = match note {
+        Note::NoSuitableNode(why) => return why.to_string().into(),
         Note::ClaimNotFound => "a claim that it mounts does not exist",
         Note::WaitForFirstConsumer => "it waits for the first pod that uses it (WaitForFirstConsumer)",
         Note::ProvisioningFailed => "it gets no volume: no class makes one and none fits (ProvisioningFailed)",
@@ -237,5 +240,6 @@ pub(crate) fn note_in_words(note: Note) -> &'static str {
         Note::TargetUnhealthy => "its load balancer finds it unhealthy and sends nothing to it any more",
         Note::Superseded => "it goes on until another one is ready in its place",
         Note::Reinstated => "it stays after all, and what was to replace it is dropped",
-    }
+    };
+    words.into()
 }

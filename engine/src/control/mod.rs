@@ -39,6 +39,7 @@ mod store;
 mod substitution;
 mod tables;
 mod taints;
+mod ticks;
 mod view;
 mod volumes;
 mod waiting;

@@ -406,6 +406,7 @@ impl Control {
         self.job_pod_ended(cx, (pod, fact), how);
         if !success {
             self.daemon_failed(cx, pod);
+            self.failed_on_node(cx, pod);
         }
         if was_active {
             self.replica_lost(cx, (pod, fact), Deletion::Failed);

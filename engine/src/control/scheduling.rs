@@ -5,13 +5,14 @@
 
 use crate::control::preemption::Preempting;
 use crate::control::tables::PodRow;
+use crate::control::ticks::Debounce;
 use crate::control::waiting::Waiting;
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, FactId, FactKind};
 use crate::ids::{NodeId, PodId, Table, TemplateId};
 use crate::model::Catalog;
-use crate::profile::Profile;
-use crate::rng::{Purpose, Streams};
+use crate::profile::{Dispatch, Profile};
+use crate::rng::{Purpose, Stream, Streams};
 use crate::scheduler::queue::{Event, NodeChange, SchedulingQueue};
 use crate::scheduler::{FilterSet, Outcome, Refusal, Request, Scheduler};
 use crate::time::{Span, Time};
@@ -32,6 +33,10 @@ pub(super) struct Scheduling {
     armed_at: Option<Time>,
     /// Last refusal of each pod that waits, so that a fact is recorded only when it changes.
     pub(super) refused: BTreeMap<PodId, (u32, u32)>,
+    /// When it has been quiet for long enough, where it waits for that.
+    pub(super) debounce: Debounce,
+    /// Order of groups and of what is alike.
+    pub(super) luck: Stream,
     /// Every attempt, where somebody asked for them.
     pub(super) attempts: Option<Vec<(Time, PodId)>>,
 }
@@ -51,6 +56,8 @@ impl Scheduling {
             free_at: Time::ZERO,
             armed_at: None,
             refused: BTreeMap::new(),
+            debounce: Debounce::default(),
+            luck: streams.stream(Purpose::Scheduler, 1),
             attempts: None,
         }
     }
@@ -105,7 +112,11 @@ impl Control {
     pub(super) fn schedule(&mut self, cx: &mut Cx<'_>) {
         self.scheduling.armed_at = None;
         self.scheduling.queue.advance(cx.now);
-        if self.scheduling.free_at <= cx.now
+        if let Dispatch::Ticks { .. } = self.profile.dispatch {
+            if self.scheduling.queue.is_ready() && self.quiet_at().max(self.scheduling.free_at) <= cx.now {
+                self.tick(cx);
+            }
+        } else if self.scheduling.free_at <= cx.now
             && let Some(pod) = self.scheduling.queue.pop(cx.now)
         {
             self.decide(cx, pod);
@@ -118,7 +129,7 @@ impl Control {
         self.scheduling.attempts.get_or_insert_default();
     }
 
-    fn decide(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+    pub(super) fn decide(&mut self, cx: &mut Cx<'_>, pod: PodId) {
         if let Some(attempts) = &mut self.scheduling.attempts {
             attempts.push((cx.now, pod));
         }
@@ -188,9 +199,10 @@ impl Control {
 
     /// Sets the alarm for the next decision or the next thing due in the queue.
     pub(super) fn wake_scheduler(&mut self, cx: &mut Cx<'_>) {
+        let quiet_at = self.quiet_at();
         let state = &mut self.scheduling;
         let due = if state.queue.is_ready() { Some(cx.now) } else { state.queue.next_wake() };
-        let Some(at) = due.map(|due| due.max(state.free_at).max(cx.now)) else { return };
+        let Some(at) = due.map(|due| due.max(state.free_at).max(quiet_at).max(cx.now)) else { return };
         if state.armed_at.is_none_or(|armed| at < armed) {
             state.armed_at = Some(at);
             cx.timers.set(at, FactId::NONE, Alarm::Schedule);

@@ -212,6 +212,7 @@ impl Control {
 
     /// What a change does when nothing is in its way any more.
     pub(super) fn store_has(&mut self, cx: &mut Cx<'_>, cause: FactId, write: Write) {
+        self.commit_heard(cx.now);
         match write {
             Write::CreatePod { revision, not_before, slot } => {
                 self.pod_created(cx, cause, revision, (not_before, slot));

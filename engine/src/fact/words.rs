@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fact::Unsuitable;
 use crate::ids::{
     AutoscalerId, BudgetId, ClaimId, GroupId, NodeId, PodId, PoolId, QuotaId, ServiceId, TrafficId, WebhookId,
     WorkloadId,
@@ -104,6 +105,8 @@ pub enum Note {
     Superseded,
     /// A replica stays after all: what was to replace it is dropped.
     Reinstated,
+    /// A task finds no node, and why, in Swarm's words.
+    NoSuitableNode(Unsuitable),
 }
 
 /// What a node runs short of.

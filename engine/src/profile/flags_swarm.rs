@@ -3,7 +3,7 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
-use crate::profile::{FailureAction, Grace, Restart, Rollout, SlotOrder};
+use crate::profile::{Choice, Dispatch, FailureAction, Grace, Restart, Rollout, SlotOrder};
 
 /// All of them.
 pub(in crate::profile) const FLAGS: &[Flag] = &[
@@ -23,11 +23,39 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         control.store_writes_per_second
     ),
     flag!(
-        "commit-debounce",
-        "The scheduler waits this long after a commit before it looks.",
-        "moby/swarmkit:manager/scheduler/scheduler.go",
+        "watch-lag",
+        "Time from a commit until the manager's own loops and a node's agent have heard of it.",
+        "an assumption: all of them run in the leader's process",
         Kind::Span,
         control.watch_lag
+    ),
+    flag!(
+        "commit-debounce",
+        "The scheduler looks when there was no commit for this long (a constant).",
+        "moby/swarmkit:manager/scheduler/scheduler.go, commitDebounceGap",
+        Kind::Span,
+        in dispatch, Dispatch::Ticks { gap, .. } => *gap
+    ),
+    flag!(
+        "commit-debounce-max",
+        "After this long of continuous commits the scheduler looks all the same (a constant).",
+        "moby/swarmkit:manager/scheduler/scheduler.go, maxLatency",
+        Kind::Span,
+        in dispatch, Dispatch::Ticks { at_most, .. } => *at_most
+    ),
+    flag!(
+        "max-failures",
+        "So many failures of a version of a service on a node put the node last (a constant).",
+        "moby/swarmkit:manager/scheduler/nodeinfo.go, maxFailures",
+        Kind::Positive,
+        in placement.choice, Choice::FewestOfWorkload { failures, .. } => *failures
+    ),
+    flag!(
+        "monitor-failures",
+        "Failures count against a node for this long (a constant).",
+        "moby/swarmkit:manager/scheduler/nodeinfo.go, monitorFailures",
+        Kind::Span,
+        in placement.choice, Choice::FewestOfWorkload { within, .. } => *within
     ),
     flag!(
         "scheduling-cost",

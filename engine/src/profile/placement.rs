@@ -42,6 +42,13 @@ pub enum Wake {
 pub enum Dispatch {
     /// One after the other, as soon as the queue has one.
     Queue,
+    /// All together, when the store has had no commit for a moment.
+    Ticks {
+        /// So long without a commit.
+        gap: Span,
+        /// After so much of continuous commits it does not wait any longer.
+        at_most: Span,
+    },
 }
 
 /// Which of the feasible nodes is taken.
@@ -51,6 +58,14 @@ pub enum Choice {
     Scores,
     /// The one with the highest mean of scores among a few of a fresh shuffle.
     Sampled(Sampled),
+    /// The one with the fewest replicas of the workload, then the fewest of all; replicas that are alike are dealt out
+    /// together, and spread over the labels of their wishes first (`scheduler/alike.rs`).
+    FewestOfWorkload {
+        /// A node on which so many of this version of the workload failed comes last.
+        failures: u32,
+        /// Failures count for so long.
+        within: Span,
+    },
 }
 
 /// What publishing a port takes.
@@ -116,6 +131,8 @@ pub enum Filter {
     PodTopologySpread,
     /// Required affinity and anti-affinity to pods.
     InterPodAffinity,
+    /// No more replicas of the workload on a node than it wishes.
+    MaxPerNode,
 }
 
 /// A preference among nodes. Each gives 0 to 100 after normalisation, unless said otherwise.

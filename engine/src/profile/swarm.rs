@@ -31,11 +31,13 @@ pub(super) fn profile() -> Profile {
             pop_from_backoff: true,
             wake: super::Wake::Hints,
         },
-        dispatch: Dispatch::Queue,
+        // Source: moby/swarmkit:manager/scheduler/scheduler.go, `commitDebounceGap` and `maxLatency`.
+        dispatch: Dispatch::Ticks { gap: Span::from_millis(50), at_most: Span::from_secs(1) },
         placement: Placement {
-            choice: Choice::Scores,
+            // Source: moby/swarmkit:manager/scheduler/nodeinfo.go, `maxFailures` and `monitorFailures`.
+            choice: Choice::FewestOfWorkload { failures: 5, within: Span::from_secs(300) },
             published_ports: Ports::Shared,
-            // Ready, Resource, Constraint, HostPort. What Swarm has no word for (a named node, taints) is honoured
+            // Ready, Resource, Constraint, HostPort, MaxReplicas. What Swarm has no word for (a named node, taints) is honoured
             // where a manifest brings it along. Source: moby/swarmkit:manager/scheduler/pipeline.go.
             filters: vec![
                 Filter::NodeUnschedulable,
@@ -44,6 +46,7 @@ pub(super) fn profile() -> Profile {
                 Filter::NodeResourcesFit,
                 Filter::NodeAffinity,
                 Filter::NodePorts,
+                Filter::MaxPerNode,
             ],
             // The node with the fewest tasks of the service wins, then the one with the fewest tasks.
             // Source: moby/swarmkit:manager/scheduler/scheduler.go, nodeLess.

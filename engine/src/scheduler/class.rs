@@ -6,7 +6,7 @@
 use crate::ids::{ImageId, Symbol, TemplateId, WorkloadId};
 use crate::labels::Selector;
 use crate::model::{Catalog, PodTemplate, PodTerm, SpreadConstraint, Toleration, WhenUnsatisfiable, WorkloadKind};
-use crate::profile::{Filter, Placement, SchedulerProfile, Score};
+use crate::profile::{Choice, Filter, Placement, SchedulerProfile, Score};
 use crate::scheduler::counters::{ClassId, CounterId, Effect, FixedId, Members, TopologyId, carried, term_matches};
 use crate::scheduler::fitting::{FitId, Fitting, Shape};
 use crate::scheduler::fixed::NodeRule;
@@ -42,6 +42,8 @@ pub(super) struct Class {
     pub(super) siblings: Option<CounterId>,
     /// The same by zone.
     pub(super) siblings_by_zone: Option<CounterId>,
+    /// At most so many of those on a node.
+    pub(super) at_most: Option<(CounterId, u32)>,
     /// Which nodes admit it by themselves.
     pub(super) fit: FitId,
     /// No rule looks at anything but the node itself and free amounts.
@@ -115,6 +117,7 @@ impl Compiler<'_> {
             pulls: Vec::new(),
             siblings: None,
             siblings_by_zone: None,
+            at_most: None,
             fit: FitId::default(),
             amounts_only: false,
             node_first: false,
@@ -133,6 +136,16 @@ impl Compiler<'_> {
             let (own, zone) = (Members::OfWorkload(workload), Key::Label(self.catalog.known.zone));
             class.siblings = Some(self.ledger.counter_for(own.clone(), Key::Node, Scope::Anywhere));
             class.siblings_by_zone = Some(self.ledger.counter_for(own, zone, Scope::Anywhere));
+        }
+        if let (Choice::FewestOfWorkload { .. }, Some(workload)) = (&self.placement.choice, workload) {
+            class.siblings = Some(self.ledger.counter_for(Members::OfWorkload(workload), Key::Node, Scope::Anywhere));
+        }
+        let per_node = spec.wishes.distinct.iter().filter(|rule| rule.attribute == self.catalog.known.hostname);
+        if let (true, Some(workload), Some(at_most)) =
+            (self.filters(Filter::MaxPerNode), workload, per_node.map(|rule| rule.at_most).min())
+        {
+            let counter = self.ledger.counter_for(Members::OfWorkload(workload), Key::Node, Scope::Anywhere);
+            class.at_most = Some((counter, at_most));
         }
         class.fit = self.fitting.row(Shape::of(&class));
         class.amounts_only = class.looks_at_amounts_only();

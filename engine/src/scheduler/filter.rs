@@ -142,6 +142,7 @@ impl Scheduler {
             && self.volumes.passes(node, &self.catalog)
             && self.spread_refusal(class, n).is_none()
             && self.affinity_refusal(class, n).is_none()
+            && self.crowd_refusal(class, n).is_none()
     }
 
     /// What is left to be asked of nodes that admit the pod by rules of their own and by amounts.
@@ -160,6 +161,7 @@ impl Scheduler {
             && self.volumes.passes(node, &self.catalog)
             && self.spread_refusal(class, n).is_none()
             && self.affinity_refusal(class, n).is_none()
+            && self.crowd_refusal(class, n).is_none()
     }
 
     /// The nodes in sight that come into question, where the pod names them.
@@ -255,6 +257,7 @@ impl Scheduler {
                 }
                 Filter::PodTopologySpread => self.spread_refusal(class, n),
                 Filter::InterPodAffinity => self.affinity_refusal(class, n),
+                Filter::MaxPerNode => self.crowd_refusal(class, n),
                 Filter::NodeUnschedulable | Filter::NodeName | Filter::TaintToleration | Filter::NodeAffinity => {
                     if fixed.passes[n] {
                         None
@@ -282,6 +285,7 @@ impl Scheduler {
         self.profiles[class.profile].placement.filters.iter().find_map(|filter| match filter {
             Filter::PodTopologySpread => self.spread_refusal(class, node.index()),
             Filter::InterPodAffinity => self.affinity_refusal(class, node.index()),
+            Filter::MaxPerNode => self.crowd_refusal(class, node.index()),
             _ => None,
         })
     }
@@ -310,6 +314,13 @@ impl Scheduler {
         }
         let repelled = class.repelled_by.iter().any(|&counter| self.ledger.near(counter, n) > 0);
         repelled.then_some(Reason::ExistingAntiAffinity)
+    }
+
+    /// Source: moby/swarmkit:manager/scheduler/filter.go, `MaxReplicasFilter`.
+    #[inline]
+    fn crowd_refusal(&self, class: &Class, n: usize) -> Option<Reason> {
+        let (counter, at_most) = class.at_most?;
+        (self.ledger.near(counter, n) >= at_most).then_some(Reason::EnoughOfWorkload)
     }
 
     /// All wanted neighbours are there; or there are none anywhere, and the pod would be its own neighbour.

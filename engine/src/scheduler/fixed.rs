@@ -142,7 +142,8 @@ impl Rules {
             | Filter::VolumeBinding
             | Filter::VolumeZone
             | Filter::PodTopologySpread
-            | Filter::InterPodAffinity => None,
+            | Filter::InterPodAffinity
+            | Filter::MaxPerNode => None,
         }
     }
 

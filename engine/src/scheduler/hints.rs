@@ -52,6 +52,7 @@ impl Scheduler {
                 own.clone().count() == 0 || own.clone().any(|term| spec.labels.get(term.topology_key).is_some())
             }
             Filter::NodePorts
+            | Filter::MaxPerNode
             | Filter::VolumeRestrictions
             | Filter::NodeVolumeLimits
             | Filter::VolumeBinding
@@ -69,6 +70,7 @@ impl Scheduler {
         let room = [Filter::NodeResourcesFit, Filter::VolumeRestrictions, Filter::NodeVolumeLimits];
         (left && room.into_iter().any(|filter| filters.contains(filter)))
             || (left && filters.contains(Filter::NodePorts) && self.frees_ports(moved, waiting))
+            || (left && filters.contains(Filter::MaxPerNode))
             || (filters.contains(Filter::PodTopologySpread) && self.moves_skew(moved, waiting))
             || (filters.contains(Filter::InterPodAffinity) && self.moves_affinity(left, moved, waiting))
     }

@@ -186,6 +186,11 @@ impl Ledger {
         self.classes.push(ClassRow { template, workload, member_of })
     }
 
+    /// The workload whose pods a class is of.
+    pub(super) fn workload_of(&self, class: ClassId) -> Option<WorkloadId> {
+        self.classes[class].workload
+    }
+
     /// The topology of a key, made on first use.
     pub(super) fn topology_for(&mut self, key: Key) -> TopologyId {
         let found = self.topologies.iter().find(|(_, t)| t.key == key).map(|(id, _)| id);

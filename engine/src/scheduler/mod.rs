@@ -9,6 +9,7 @@
 //! placement is then two passes over a sample of nodes, `filter` and `score`. Candidates that identical pods share
 //! (`memo` is the first of that kind) belong behind those two, which stay the truth. Start at [`Scheduler::place`].
 
+pub(crate) mod alike;
 mod class;
 mod counters;
 mod filter;
@@ -110,6 +111,8 @@ pub struct Scheduler {
     /// What the last refusal saw, for preemption.
     looked: Looked,
     scratch: Scratch,
+    /// Where pods failed lately, for those that avoid such nodes.
+    failures: alike::Failures,
     /// Claims, volumes and who mounts what.
     pub(crate) volumes: volumes::Volumes,
 }
@@ -155,6 +158,7 @@ impl Scheduler {
             sampling: nomad::Sampling::default(),
             looked: Looked::default(),
             scratch: Scratch::default(),
+            failures: alike::Failures::default(),
             volumes: volumes::Volumes::new(&catalog),
             catalog,
             profiles: named,
@@ -342,6 +346,7 @@ impl Scheduler {
                         scratch.pick(luck)
                     }
                     Choice::Sampled(_) => unreachable!("such choices are made by `nomad`"),
+                    Choice::FewestOfWorkload { .. } => self.least_crowded(class, &scratch.feasible, luck),
                 };
                 Outcome::Placed { node, looked_at, feasible: scratch.feasible.len() as u32 }
             }

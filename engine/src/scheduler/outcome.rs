@@ -126,6 +126,8 @@ pub enum Reason {
     PodAntiAffinity,
     /// A pod near it does not want the pod.
     ExistingAntiAffinity,
+    /// It has as many of the workload as the workload allows.
+    EnoughOfWorkload,
 }
 
 impl Reason {
@@ -149,6 +151,7 @@ impl Reason {
             Self::VolumeZone => Filter::VolumeZone,
             Self::SpreadLabel | Self::SpreadSkew => Filter::PodTopologySpread,
             Self::PodAffinity | Self::PodAntiAffinity | Self::ExistingAntiAffinity => Filter::InterPodAffinity,
+            Self::EnoughOfWorkload => Filter::MaxPerNode,
         }
     }
 
@@ -198,6 +201,7 @@ impl Reason {
             Self::PodAffinity => "node(s) didn't match pod affinity rules",
             Self::PodAntiAffinity => "node(s) didn't match pod anti-affinity rules",
             Self::ExistingAntiAffinity => "node(s) didn't satisfy existing pods anti-affinity rules",
+            Self::EnoughOfWorkload => "node(s) had as many replicas of it as it allows",
         };
         fixed.to_owned()
     }
@@ -312,6 +316,7 @@ impl Verdict {
                 | Reason::SpreadSkew
                 | Reason::PodAntiAffinity
                 | Reason::ExistingAntiAffinity
+                | Reason::EnoughOfWorkload
         );
     }
 }

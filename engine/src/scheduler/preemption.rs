@@ -412,6 +412,9 @@ impl Class {
     /// True when no rule of the class looks at other pods: preemption needs to compare amounts only.
     pub(super) fn looks_at_amounts_only(&self) -> bool {
         let counts = [&self.near, &self.far, &self.repelled_by];
-        counts.iter().all(|counters| counters.is_empty()) && self.hard.is_empty() && self.demand.is_amounts()
+        counts.iter().all(|counters| counters.is_empty())
+            && self.hard.is_empty()
+            && self.at_most.is_none()
+            && self.demand.is_amounts()
     }
 }

@@ -47,8 +47,8 @@ impl Event {
     /// The filters that might judge differently after it (each plugin's `EventsToRegister`).
     pub fn helps(self) -> FilterSet {
         use Filter::{
-            InterPodAffinity, NodeAffinity, NodeName, NodePorts, NodeResourcesFit, NodeUnschedulable, NodeVolumeLimits,
-            PodTopologySpread, TaintToleration, VolumeBinding, VolumeRestrictions, VolumeZone,
+            InterPodAffinity, MaxPerNode, NodeAffinity, NodeName, NodePorts, NodeResourcesFit, NodeUnschedulable,
+            NodeVolumeLimits, PodTopologySpread, TaintToleration, VolumeBinding, VolumeRestrictions, VolumeZone,
         };
         let all = [
             NodeUnschedulable,
@@ -63,6 +63,7 @@ impl Event {
             VolumeZone,
             PodTopologySpread,
             InterPodAffinity,
+            MaxPerNode,
         ];
         match self {
             Self::NodeAdded => all.into_iter().collect(),
@@ -79,7 +80,10 @@ impl Event {
             Self::PodAdded => FilterSet::EMPTY.with(PodTopologySpread).with(InterPodAffinity),
             Self::PodReleased => {
                 let volumes = [VolumeRestrictions, NodeVolumeLimits];
-                [NodePorts, NodeResourcesFit, PodTopologySpread, InterPodAffinity].into_iter().chain(volumes).collect()
+                [NodePorts, NodeResourcesFit, PodTopologySpread, InterPodAffinity, MaxPerNode]
+                    .into_iter()
+                    .chain(volumes)
+                    .collect()
             }
             Self::StorageChanged => {
                 [VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone].into_iter().collect()

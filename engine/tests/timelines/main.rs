@@ -14,5 +14,6 @@ mod scheduling;
 mod script;
 mod sets;
 mod swarm;
+mod swarm_placement;
 mod volumes;
 mod volumes_random;
