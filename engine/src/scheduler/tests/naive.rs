@@ -180,6 +180,13 @@ impl Naive {
                 Vec::new()
             }
             Filter::InterPodAffinity => self.affinity_refusal(template, node),
+            Filter::MaxPerNode => {
+                let rules = &template.wishes.distinct;
+                let at_most =
+                    rules.iter().filter(|rule| rule.attribute == self.catalog.known.hostname).map(|r| r.at_most);
+                let siblings = self.on(node).filter(|p| p.request.workload == request.workload && !p.terminating);
+                bad(at_most.min().is_some_and(|most| siblings.count() as u32 >= most), Reason::EnoughOfWorkload)
+            }
         }
     }
 
