@@ -18,8 +18,7 @@ use crate::time::{Span, Time};
 
 pub use unsuitable::Unsuitable;
 pub use words::{
-    Client, Component, Deletion, Exit, JobFailure, Note, Pressure, Property, Refused, Subject, TrafficSlice,
-    ZoneState,
+    Client, Component, Deletion, Exit, JobFailure, Note, Pressure, Property, Refused, Subject, TrafficSlice, ZoneState,
 };
 
 /// The position of a fact in the log. 0 means "no cause": the first fact has number 1.
