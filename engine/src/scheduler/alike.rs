@@ -78,7 +78,7 @@ impl Scheduler {
         if recent >= failures { recent } else { 0 }
     }
 
-    fn rank(&self, class: ClassId, node: NodeId) -> Rank {
+    fn crowding(&self, class: ClassId, node: NodeId) -> Rank {
         let n = node.index();
         let own = self.classes[class].siblings.map_or(0, |counter| self.ledger.near(counter, n));
         (self.penalty(class, node), own, self.usage.pods[n].saturating_sub(self.usage.terminating[n]) as u32)
@@ -86,7 +86,7 @@ impl Scheduler {
 
     /// The best of feasible nodes; ties by 64 random bits.
     pub(super) fn least_crowded(&self, class: ClassId, feasible: &[u32], luck: u64) -> NodeId {
-        let ranks: Vec<Rank> = feasible.iter().map(|&n| self.rank(class, NodeId(n))).collect();
+        let ranks: Vec<Rank> = feasible.iter().map(|&n| self.crowding(class, NodeId(n))).collect();
         let best = ranks.iter().min().copied().expect("some node is feasible");
         let tied = || ranks.iter().enumerate().filter(|(_, rank)| **rank == best);
         let chosen = ((u128::from(luck) * tied().count() as u128) >> 64) as usize;
@@ -181,7 +181,7 @@ impl Scheduler {
         let mut ranked: Vec<(Rank, NodeId)> = Vec::with_capacity(branch.nodes.len());
         // What was dealt here before may have filled some.
         branch.nodes.retain(|&node| self.feasible(class, node));
-        ranked.extend(branch.nodes.iter().map(|&node| (self.rank(class, node), node)));
+        ranked.extend(branch.nodes.iter().map(|&node| (self.crowding(class, node), node)));
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.truncate(n.max(1));
         let (count, mut full, mut at, mut dealt) = (ranked.len(), vec![false; ranked.len()], 0, 0);
@@ -193,7 +193,7 @@ impl Scheduler {
             deal.dealt.placed.push((pod, node));
             dealt += 1;
             let last = at + 1 >= count;
-            at += usize::from(last || ranked[at + 1].0 < self.rank(class, node));
+            at += usize::from(last || ranked[at + 1].0 < self.crowding(class, node));
             let start = at;
             while full[at % count] || !self.feasible(class, ranked[at % count].1) {
                 full[at % count] = true;
