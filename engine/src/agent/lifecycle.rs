@@ -37,7 +37,7 @@ impl Pod {
     /// Reports the pod's state if it differs from what was reported last.
     pub(super) fn settle_report(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
         let template = hands.template(self.template);
-        let Some(state) = self.state(template, pod::gated(hands.profile())) else { return };
+        let Some(state) = self.state(template, pod::gate(hands.profile())) else { return };
         if self.reported != Some(state) {
             self.reported = Some(state);
             hands.report(cause, self.id, state);
@@ -46,7 +46,7 @@ impl Pod {
 
     /// Records a change of readiness. Returns the newest cause.
     fn settle_ready(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) -> FactId {
-        let ready = self.is_ready(hands.template(self.template), pod::gated(hands.profile()));
+        let ready = self.is_ready(hands.template(self.template), pod::gate(hands.profile()));
         if ready == self.ready {
             return cause;
         }
@@ -107,6 +107,9 @@ impl Pod {
             return;
         }
         this.state = State::Starting;
+        if let Restart::Local(policy) = hands.profile().restart {
+            this.count_start(&policy, hands.now());
+        }
         self.begun = true;
         let container = pod::reference(hands.template(self.template), slot);
         hands.runtime(cause, RuntimeOp::Start { pod: self.id, template: self.template, container });
@@ -166,7 +169,16 @@ impl Pod {
             // Source: hashicorp/nomad:client/allocrunner/alloc_runner.go, `handleTaskStateUpdates`.
             Restart::Counted(_) if !success => self.end(hands, cause, success),
             Restart::Replace { .. } if again || !success => self.end(hands, cause, success),
-            Restart::InPlace { .. } | Restart::Counted(_) | Restart::Replace { .. } => {}
+            Restart::Local(policy) if again => {
+                let crashes = if ran >= policy.reset { 0 } else { this.crashes };
+                this.crashes = crashes.saturating_add(1);
+                let wait = doubled(policy.initial, crashes, policy.max);
+                if !this.may_start(&policy, seen.at + wait) {
+                    return cause;
+                }
+                return self.restart(slot, hands, Exited { cause, ..seen }, wait);
+            }
+            Restart::InPlace { .. } | Restart::Counted(_) | Restart::Replace { .. } | Restart::Local(_) => {}
         }
         cause
     }
@@ -184,7 +196,12 @@ impl Pod {
             return true;
         }
         let init = slot >= template.containers.len();
-        match template.restart {
+        let declared = template.restart;
+        let restart = match hands.profile().restart {
+            Restart::Local(policy) => policy.when.instead_of(declared),
+            _ => declared,
+        };
+        match restart {
             RestartPolicy::Always => !(init && success),
             RestartPolicy::OnFailure => !success,
             RestartPolicy::Never => false,

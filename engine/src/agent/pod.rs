@@ -5,7 +5,7 @@
 use crate::ids::{PodId, TemplateId};
 use crate::message::{ContainerRef, Ending, PodReport};
 use crate::model::{Container, PodTemplate, ProbeRole};
-use crate::profile::{Profile, Restart};
+use crate::profile::{LocalRestart, Probing, Profile, Restart};
 use crate::time::{Span, Time};
 
 /// A pod on this node.
@@ -74,6 +74,8 @@ pub(super) struct Slot {
     pub(super) ended: (Time, i32),
     /// In `Stopping`: when it is stopped by force.
     pub(super) until: Time,
+    /// Since when starts are counted, and how many they were, where a host's daemon limits them.
+    pub(super) starts: (Time, u32),
     /// By role.
     pub(super) probes: [ProbeSlot; 3],
 }
@@ -144,6 +146,7 @@ impl Slot {
         started: Time::ZERO,
         ended: (Time::ZERO, 0),
         until: Time::ZERO,
+        starts: (Time::ZERO, 0),
         probes: [ProbeSlot { asked: false, answer: None, verdict: None, stamp: 0 }; 3],
     };
 
@@ -157,15 +160,30 @@ impl Slot {
         self.alive() || self.state == State::Starting
     }
 
+    /// A start, of those that a host's daemon limits.
+    /// Source: systemd/systemd:src/basic/ratelimit.c, `ratelimit_below`.
+    pub(super) fn count_start(&mut self, policy: &LocalRestart, now: Time) {
+        self.starts = if self.starts_anew(policy, now) { (now, 1) } else { (self.starts.0, self.starts.1 + 1) };
+    }
+
+    /// Whether a host's daemon would start it once more.
+    pub(super) fn may_start(&self, policy: &LocalRestart, now: Time) -> bool {
+        policy.burst == 0 || self.starts_anew(policy, now) || self.starts.1 < policy.burst
+    }
+
+    fn starts_anew(&self, policy: &LocalRestart, now: Time) -> bool {
+        self.starts.1 == 0 || now.since(self.starts.0) > policy.window
+    }
+
     pub(super) fn verdict(&self, role: ProbeRole) -> Option<bool> {
         self.probes[role as usize].verdict
     }
 
     /// Whether every probe allows traffic. A container without probes is healthy as soon as it runs.
-    fn healthy(&self, container: &Container, gated: bool) -> bool {
+    fn healthy(&self, container: &Container, gate: Gate) -> bool {
         let passed = |role| container.probe(role).is_none() || self.verdict(role) == Some(true);
-        let lives = !gated || passed(ProbeRole::Liveness);
-        passed(ProbeRole::Startup) && passed(ProbeRole::Readiness) && lives
+        let lives = gate != Gate::Held || passed(ProbeRole::Liveness);
+        gate == Gate::Blind || (passed(ProbeRole::Startup) && passed(ProbeRole::Readiness) && lives)
     }
 }
 
@@ -199,11 +217,10 @@ impl Pod {
     }
 
     /// The agent's view of readiness.
-    pub(super) fn is_ready(&self, template: &PodTemplate, gated: bool) -> bool {
+    pub(super) fn is_ready(&self, template: &PodTemplate, gate: Gate) -> bool {
         let all = template.containers.iter().chain(&template.init).zip(&self.slots).enumerate();
         let mut counted = all.filter(|(slot, _)| *slot < template.containers.len() || is_sidecar(template, *slot));
-        !matches!(self.fate, Fate::Ending { .. })
-            && counted.all(|(_, (c, slot))| slot.alive() && slot.healthy(c, gated))
+        !matches!(self.fate, Fate::Ending { .. }) && counted.all(|(_, (c, slot))| slot.alive() && slot.healthy(c, gate))
     }
 
     /// How the pod ended, or `None` while it goes on.
@@ -233,7 +250,7 @@ impl Pod {
     }
 
     /// What the control plane should know of the pod now; `None` means nothing that it does not know already.
-    pub(super) fn state(&self, template: &PodTemplate, gated: bool) -> Option<PodReport> {
+    pub(super) fn state(&self, template: &PodTemplate, gate: Gate) -> Option<PodReport> {
         let mains = template.containers.len();
         if let Some(success) = self.outcome(mains) {
             return Some(PodReport::Finished { success, ending: self.ending() });
@@ -241,16 +258,17 @@ impl Pod {
         match self.fate {
             Fate::Terminating => None,
             Fate::Ending { .. } => self.was_running().then_some(PodReport::Running { ready: false }),
-            Fate::Live => Some(self.live_state(mains, gated)),
+            Fate::Live => Some(self.live_state(mains, gate)),
         }
     }
 
-    fn live_state(&self, mains: usize, gated: bool) -> PodReport {
+    fn live_state(&self, mains: usize, gate: Gate) -> PodReport {
         let settled = |slot: &Slot| slot.alive() || matches!(slot.state, State::Ended { .. });
         let failing = |slot: &Slot| slot.restarts > 0 && !settled(slot);
         if self.slots.iter().any(failing) {
             PodReport::Failing
-        } else if !self.slots[..mains].iter().all(settled) || (gated && !self.ready && !self.was_running()) {
+        } else if !self.slots[..mains].iter().all(settled) || (gate == Gate::Held && !self.ready && !self.was_running())
+        {
             PodReport::Starting
         } else {
             PodReport::Running { ready: self.ready }
@@ -286,6 +304,26 @@ pub(super) fn slot_of(template: &PodTemplate, container: ContainerRef) -> Option
         ContainerRef::Init(i) => {
             (usize::from(i) < template.init.len()).then_some(template.containers.len() + usize::from(i))
         }
+    }
+}
+
+/// What probes have to do with readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// A pod runs, and is ready when its probes say so.
+    Open,
+    /// A pod counts as running only once its probes say so.
+    Held,
+    /// Nobody asks.
+    Blind,
+}
+
+/// What a profile's probes have to do with readiness.
+pub(super) fn gate(profile: &Profile) -> Gate {
+    match profile.agent.probes {
+        Probing::Unknown => Gate::Blind,
+        _ if gated(profile) => Gate::Held,
+        _ => Gate::Open,
     }
 }
 

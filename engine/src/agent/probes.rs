@@ -9,6 +9,7 @@ use super::pod::{self, Fate, Pod, ROLES, State};
 use crate::fact::{FactId, FactKind};
 use crate::message::RuntimeOp;
 use crate::model::{Probe, ProbeRole};
+use crate::profile::Probing;
 use crate::time::{Span, Time};
 
 /// One of a pod's probes.
@@ -21,6 +22,9 @@ pub(super) struct ProbeId {
 impl Pod {
     /// Orders the probes that may begin: those of running containers, and the startup probe before the others.
     pub(super) fn arm_probes(&mut self, hands: &mut Hands<'_, '_>, cause: FactId) {
+        if hands.profile().agent.probes == Probing::Unknown {
+            return;
+        }
         let template = hands.template(self.template);
         let mains = template.containers.len();
         for slot in (0..self.slots.len()).filter(|&slot| slot < mains || pod::is_sidecar(template, slot)) {
@@ -102,7 +106,7 @@ impl Pod {
             return cause;
         }
         let cause = hands.record(cause, FactKind::ProbeFailed { pod: self.id, container: slot as u8, role });
-        if self.fate != Fate::Live {
+        if self.fate != Fate::Live || hands.profile().agent.probes == Probing::Reported {
             return cause;
         }
         let grace = pod::grace(hands.template(self.template), hands.profile());

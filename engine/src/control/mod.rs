@@ -83,6 +83,8 @@ pub(crate) enum Alarm {
     SyncService(ServiceId),
     /// The monitor may find a node silent, unless it was heard since (stamp).
     Monitor { node: NodeId, stamp: u32 },
+    /// A silent node's connection may be given up, unless it was heard since (stamp).
+    Disconnect { node: NodeId, stamp: u32 },
     /// A node waits for its eviction taint, unless it recovered (stamp).
     QueueEviction { node: NodeId, stamp: u32 },
     /// A zone may taint its next node.
@@ -301,6 +303,7 @@ impl Control {
             Alarm::SyncWorkload(workload) => self.sync_workload(cx, workload),
             Alarm::SyncService(service) => self.sync_service(cx, cause, service),
             Alarm::Monitor { node, stamp } => self.monitor(cx, node, stamp),
+            Alarm::Disconnect { node, stamp } => self.disconnect(cx, cause, node, stamp),
             Alarm::QueueEviction { node, stamp } => self.queue_eviction(cx, cause, node, stamp),
             Alarm::EvictNext(zone) => self.evict_next(cx, zone),
             Alarm::TolerationOver { node, taint, length } => self.toleration_over(cx, cause, (node, taint, length)),

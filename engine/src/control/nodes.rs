@@ -87,6 +87,10 @@ impl Control {
         match detection.grace {
             // The monitor counts from the pass in which it first saw the newest heartbeat, by its own clock.
             Grace::Fixed(grace) => self.on_grid(self.on_grid(last) + grace),
+            Grace::Lease(ttl) => self.on_grid(last + ttl),
+            Grace::Pings { failures, timeout } => {
+                self.on_grid(last + detection.heartbeat.times(u64::from(failures)) + timeout)
+            }
             Grace::Periods(n) => {
                 let mut luck = self.streams.stream(Purpose::Heartbeat, node.0 ^ self.nodes[node].stamp << 20);
                 let low = detection.heartbeat - detection.heartbeat_jitter;
@@ -140,6 +144,9 @@ impl Control {
             Eviction::Never => {
                 let note = FactKind::Noted { subject: Subject::Node(node), note: Note::NotRescheduled };
                 let fact = cx.facts.record(cx.now, fact, note);
+                if let Some(after) = self.profile.detection.disconnected_after {
+                    cx.timers.set(cx.now + after, fact, Alarm::Disconnect { node, stamp });
+                }
                 if self.profile.discovery.unready_on_unhealthy_node {
                     self.mark_pods_unready(cx, fact, node);
                 }
@@ -149,6 +156,15 @@ impl Control {
                     self.supersede(cx, fact, (pod, Deletion::NodeLost));
                 }
             }
+        }
+    }
+
+    /// A node has been silent for so long that its connection is given up, unless it was heard since. A word only.
+    pub(super) fn disconnect(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, stamp: u32) {
+        let row = &self.nodes[node];
+        if row.exists() && !row.healthy && row.stamp == stamp {
+            let note = FactKind::Noted { subject: Subject::Node(node), note: Note::Disconnected };
+            self.nodes[node].news = cx.facts.record(cx.now, cause, note);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{NodeId, RevisionId, TemplateId, WorkloadId};
 use crate::message::Operation;
 use crate::model::WorkloadKind;
+use crate::profile::Replaced;
 use crate::time::Span;
 
 impl Control {
@@ -104,6 +105,9 @@ impl Control {
         let row = &mut self.workloads[workload];
         if !row.exists || row.desired == replicas {
             return;
+        }
+        if self.profile.replication.replaced != Replaced::All {
+            row.given_up = 0; // People who scale say how many there are to be, whatever became of the former ones.
         }
         let from = std::mem::replace(&mut row.desired, replicas);
         row.cause = cx.facts.record(cx.now, cause, FactKind::Scaled { workload, from, to: replicas });

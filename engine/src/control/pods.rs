@@ -4,10 +4,11 @@ use crate::control::balancer::Target;
 use crate::control::budget::PodChange;
 use crate::control::tables::{Loss, PodRow};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
-use crate::fact::{Client, Deletion, FactId, FactKind};
+use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{NodeId, PodId, RevisionId};
 use crate::message::{Address, Ending, Message, PodReport};
 use crate::model::WorkloadKind;
+use crate::profile::Restart;
 use crate::rollout::slots::SlotEvent;
 use crate::time::{Span, Time};
 
@@ -187,6 +188,11 @@ impl Control {
             self.revisions[row.revision].wanted = 0;
             self.workloads[row.workload].desired = 0;
             return;
+        }
+        if self.stays_missing(pod, why) {
+            let note = FactKind::Noted { subject: Subject::Pod(pod), note: Note::NotReplaced };
+            cx.facts.record(cx.now, fact, note);
+            return self.observe_pod(cx, pod, SlotEvent::NewEnded);
         }
         if why == Deletion::Failed && self.slot_given_up(pod) {
             return self.observe_pod(cx, pod, SlotEvent::NewEnded);
@@ -388,9 +394,20 @@ impl Control {
         }
     }
 
+    /// A pod's containers have ended, and its host's daemon leaves them so: it keeps its place and does not run.
+    fn pod_stays(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId) {
+        let note = FactKind::Noted { subject: Subject::Pod(pod), note: Note::StaysDown };
+        let fact = cx.facts.record(cx.now, cause, note);
+        self.set_phase(cx, fact, pod, PodPhase::Failing);
+        self.observe_pod(cx, pod, SlotEvent::NewEnded);
+    }
+
     /// A pod ended for good.
     fn pod_finished(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, how: (bool, Ending)) {
         let success = how.0;
+        if matches!(self.profile.restart, Restart::Local(_)) && !self.is_job(self.pods[pod].workload) {
+            return self.pod_stays(cx, cause, pod);
+        }
         self.set_phase(cx, cause, pod, PodPhase::Running);
         let was_active = self.pods[pod].active();
         self.change(pod, |row| row.phase = PodPhase::Finished);

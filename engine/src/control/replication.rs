@@ -159,7 +159,7 @@ impl Control {
         let uid = self.streams.stream(Purpose::Controller, pod.0.wrapping_add(1)).bits();
         let tie = match self.profile.replication.removal {
             Removal::Ranked | Removal::RankedExactly => uid,
-            Removal::Crowded => u64::from(row.slot),
+            Removal::Crowded | Removal::Newest => u64::from(row.slot),
         };
         PodFacts {
             id: pod,

@@ -31,6 +31,10 @@ pub(super) struct Scheduling {
     pub(super) free_at: Time,
     /// An alarm is set for this time.
     armed_at: Option<Time>,
+    /// Where decisions come in rounds: one is under way, or begins at once.
+    round: bool,
+    /// Where the grid of rounds begins.
+    phase: Span,
     /// Last refusal of each pod that waits, so that a fact is recorded only when it changes.
     pub(super) refused: BTreeMap<PodId, (u32, u32)>,
     /// When it has been quiet for long enough, where it waits for that.
@@ -55,6 +59,11 @@ impl Scheduling {
             preempting: Preempting::default(),
             free_at: Time::ZERO,
             armed_at: None,
+            round: false,
+            phase: match profile.dispatch {
+                Dispatch::Rounds { every, .. } => streams.stream(Purpose::ControlLoop, 2).span(Span::ZERO, every),
+                Dispatch::Queue | Dispatch::Ticks { .. } => Span::ZERO,
+            },
             refused: BTreeMap::new(),
             debounce: Debounce::default(),
             luck: streams.stream(Purpose::Scheduler, 1),
@@ -105,12 +114,14 @@ impl Control {
             return;
         }
         self.scheduling.queue.add(pod, priority, cx.now);
+        self.scheduling.round |= matches!(self.profile.dispatch, Dispatch::Rounds { watches: true, .. });
         self.wake_scheduler(cx);
     }
 
     /// Decides on waiting pods until a decision takes time.
     pub(super) fn schedule(&mut self, cx: &mut Cx<'_>) {
         self.scheduling.armed_at = None;
+        self.scheduling.round = true;
         self.scheduling.queue.advance(cx.now);
         if let Dispatch::Ticks { .. } = self.profile.dispatch {
             if self.scheduling.queue.is_ready() && self.quiet_at().max(self.scheduling.free_at) <= cx.now {
@@ -202,6 +213,13 @@ impl Control {
         let quiet_at = self.quiet_at();
         let state = &mut self.scheduling;
         let due = if state.queue.is_ready() { Some(cx.now) } else { state.queue.next_wake() };
+        state.round &= state.queue.is_ready();
+        let due = match self.profile.dispatch {
+            Dispatch::Rounds { every, .. } if !state.round => {
+                due.map(|due| due.max(cx.now).next_tick(every, state.phase))
+            }
+            _ => due,
+        };
         let Some(at) = due.map(|due| due.max(state.free_at).max(quiet_at).max(cx.now)) else { return };
         if state.armed_at.is_none_or(|armed| at < armed) {
             state.armed_at = Some(at);

@@ -6,10 +6,10 @@
 
 use crate::control::tables::{ANY_SLOT, SlotUpdateRow};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
-use crate::fact::{Client, Deletion, FactId, FactKind};
+use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{PodId, RevisionId, WorkloadId};
 use crate::model::Strategy;
-use crate::profile::{Restart, Rollout, SlotOrder, SlotUpdate};
+use crate::profile::{Replaced, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate};
 use crate::rng::Purpose;
 use crate::rollout::slots::{Direction, Race, SlotAction, SlotEvent, SlotRollout, SlotState, Verdict};
 use crate::time::Time;
@@ -27,7 +27,7 @@ impl Control {
 
     /// An update to the workload's current revision begins: slots are taken in random order.
     pub(super) fn begin_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, former: Option<RevisionId>) {
-        let (Some(_), Some(former)) = (self.slot_policy(workload), former) else { return };
+        let (Some(update), Some(former)) = (self.slot_policy(workload), former) else { return };
         let Some(target) = self.workloads[workload].current else { return };
         // A stream of its own for each update of each workload.
         let number = self.revisions[target].number;
@@ -35,7 +35,14 @@ impl Control {
         let mut slots: Vec<u32> = self.replicas_in_slots(workload).filter(|r| r.2 != target).map(|r| r.0).collect();
         slots.sort_unstable();
         slots.dedup();
-        luck.shuffle(&mut slots);
+        match update.style {
+            SlotStyle::Workers | SlotStyle::Batches => luck.shuffle(&mut slots),
+            SlotStyle::InOrder => {}
+            SlotStyle::ByHand => {
+                let note = FactKind::Noted { subject: Subject::Workload(workload), note: Note::UpdatedByHand };
+                cx.facts.record(cx.now, self.workloads[workload].cause, note);
+            }
+        }
         let creating = self.workloads[workload].slots.take().map(|row| row.creating).unwrap_or_default();
         self.workloads[workload].paused = false;
         self.workloads[workload].slots = Some(SlotUpdateRow {
@@ -104,6 +111,10 @@ impl Control {
             Verdict::Complete if self.slots_left_behind(workload) => {
                 self.restart_slot_update(cx, workload);
                 self.plan_workload(cx, workload, fact);
+            }
+            Verdict::Complete if update.style == SlotStyle::Batches => {
+                let note = FactKind::Noted { subject: Subject::Workload(workload), note: Note::AwaitsConfirmation };
+                cx.facts.record(cx.now, fact, note);
             }
             Verdict::Going | Verdict::Complete => {}
             Verdict::Paused => self.pause(cx, fact, workload),
@@ -219,6 +230,21 @@ impl Control {
         self.workloads[workload].given_up += 1;
         self.revisions[revision].wanted = self.revisions[revision].wanted.saturating_sub(1);
         true
+    }
+
+    /// A replica is gone that nobody replaces: false when it is replaced after all.
+    pub(super) fn stays_missing(&mut self, pod: PodId, why: Deletion) -> bool {
+        let replaced = match self.profile.replication.replaced {
+            Replaced::All => true,
+            Replaced::Moved => !matches!(why, Deletion::Operator | Deletion::Failed),
+            Replaced::None => false,
+        };
+        if !replaced {
+            let (workload, revision) = (self.pods[pod].workload, self.pods[pod].revision);
+            self.workloads[workload].given_up += 1;
+            self.revisions[revision].wanted = self.revisions[revision].wanted.saturating_sub(1);
+        }
+        !replaced
     }
 
     /// A new version gives every slot its attempts back.

@@ -107,6 +107,18 @@ pub enum Note {
     Reinstated,
     /// A task finds no node, and why, in Swarm's words.
     NoSuitableNode(Unsuitable),
+    /// A replica is gone, and nobody replaces it.
+    NotReplaced,
+    /// A replica's containers have ended and nobody starts them again; it keeps its place.
+    StaysDown,
+    /// An update is made by people, replica by replica: the orchestrator has none.
+    UpdatedByHand,
+    /// All of an update is there; people have to confirm it, or to go back.
+    AwaitsConfirmation,
+    /// A silent node's connection is given up.
+    Disconnected,
+    /// The keys by which nodes are known expired while the store could not be written.
+    PresenceExpired,
 }
 
 /// What a node runs short of.

@@ -22,6 +22,19 @@ pub struct AgentPolicy {
     pub default_grace: Span,
     /// A container always has at least this between the polite and the forced stop, whatever its hook took.
     pub least_grace: Span,
+    /// What it makes of the probes that templates declare.
+    pub probes: Probing,
     /// What it does when memory or disk runs short, and which pods it refuses; `None`: it does not care.
     pub pressure: Option<pressure::PressurePolicy>,
+}
+
+/// What an agent makes of the probes that templates declare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probing {
+    /// It asks them, restarts or gives up what fails, and reports who is ready.
+    Obeyed,
+    /// It asks them and reports who is ready; nothing is stopped by it.
+    Reported,
+    /// It knows no probes: what runs is ready.
+    Unknown,
 }

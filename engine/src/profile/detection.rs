@@ -20,6 +20,9 @@ pub struct Detection {
     pub monitor_period: Span,
     /// A node that joins is closed until its agent has reported it ready (admission plugin `TaintNodesByCondition`).
     pub taint_new_nodes: bool,
+    /// A node that is unhealthy for this long is given up as disconnected, which is a word only; `None`: there is no
+    /// such word.
+    pub disconnected_after: Option<Span>,
     /// From a new node's registration until its agent reports it ready.
     pub ready_after: Span,
 }
@@ -33,6 +36,15 @@ pub enum Grace {
     Periods(u32),
     /// The control plane grants a time to live with each heartbeat, and a little more.
     Granted(Granted),
+    /// A key of the store lives for so long after each heartbeat; its absence is seen by the monitor's next pass.
+    Lease(Span),
+    /// The control plane asks: so many questions in a row without an answer, each given up after so long.
+    Pings {
+        /// Questions.
+        failures: u32,
+        /// Until one is given up.
+        timeout: Span,
+    },
 }
 
 /// Times to live that the control plane hands out with its answers to heartbeats.
@@ -78,7 +90,9 @@ impl Detection {
                 let half = Span::from_nanos(granted.ttl(nodes).as_nanos() / 2);
                 (half.times(3), half)
             }
-            Grace::Fixed(_) | Grace::Periods(_) => (self.heartbeat, self.heartbeat_jitter),
+            Grace::Fixed(_) | Grace::Periods(_) | Grace::Lease(_) | Grace::Pings { .. } => {
+                (self.heartbeat, self.heartbeat_jitter)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::pressure::Signals;
-use super::{Balanced, FailureAction, Profile, RestartMode, SlotOrder, Wake};
+use super::{Balanced, FailureAction, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Wake};
 use crate::model::Amount;
 use crate::time::Span;
 
@@ -328,6 +328,8 @@ macro_rules! words {
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
 words!(RestartMode { Fail = "fail", Delay = "delay" });
+words!(Ports { Shared = "shared", Host = "host" });
+words!(RestartWhen { Declared = "declared", Off = "OFF", OnFailure = "ON_FAILURE", Always = "ALWAYS" });
 words!(Wake { Hints = "hints", Kinds = "kinds", Any = "any", Nothing = "nothing" });
 words!(Balanced { After = "after", Change = "change", Difference = "difference" });
 
@@ -375,6 +377,10 @@ macro_rules! flag {
 
 #[path = "flags_autoscaling.rs"]
 mod autoscaling;
+#[path = "flags_cattle.rs"]
+mod cattle;
+#[path = "flags_fleet.rs"]
+mod fleet;
 #[path = "flags_kubernetes.rs"]
 mod kubernetes;
 #[path = "flags_machine.rs"]
@@ -389,6 +395,8 @@ mod pressure;
 mod storage;
 #[path = "flags_swarm.rs"]
 mod swarm;
+#[path = "flags_tutum.rs"]
+mod tutum;
 
 pub(super) use kubernetes::SYSTEM_SPREAD;
 
@@ -424,7 +432,10 @@ const fn joined<const N: usize>(lists: &[&[Flag]]) -> [Flag; N] {
     }
     all
 }
+pub(super) use cattle::FLAGS as CATTLE;
+pub(super) use fleet::FLAGS as FLEET;
 pub(super) use swarm::FLAGS as SWARM;
+pub(super) use tutum::FLAGS as TUTUM;
 
 #[cfg(test)]
 #[path = "flags_tests.rs"]

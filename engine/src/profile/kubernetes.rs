@@ -4,8 +4,8 @@ pub(super) mod releases;
 
 use super::{
     AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, Filter, Grace, Placement,
-    PlacementArgs, Ports, PreemptionArgs, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout, Sampling,
-    Score, SlicePolicy, TaintEviction, Words, flags,
+    PlacementArgs, Ports, PreemptionArgs, Probing, Profile, Queue, RateLimit, Removal, Replaced, Replication, Restart,
+    Rollout, Sampling, Score, SlicePolicy, TaintEviction, Words, flags,
 };
 use crate::model::Amount;
 use crate::time::Span;
@@ -119,6 +119,7 @@ pub(super) fn profile() -> Profile {
             // Source: kubernetes/kubernetes:plugin/pkg/admission/nodetaint/admission.go, on by default.
             taint_new_nodes: true,
             // An agent that registers reports its state with it; networks that come later are up to the scenario.
+            disconnected_after: None,
             ready_after: Span::ZERO,
         },
         eviction: Eviction::Taints(TaintEviction {
@@ -144,6 +145,7 @@ pub(super) fn profile() -> Profile {
             burst: 500,
             slow_start: true,
             replacement_delay: Span::ZERO,
+            replaced: Replaced::All,
             removal: Removal::Ranked,
             // Source: kubernetes/kubernetes:pkg/features/kube_features.go, `MaxUnavailableStatefulSet`, beta since 1.35.
             stateful_max_unavailable: true,
@@ -173,6 +175,7 @@ pub(super) fn profile() -> Profile {
             serialize_pulls: true,
             default_grace: Span::from_secs(30),
             // Source: kubernetes/kubernetes:pkg/kubelet/kuberuntime/kuberuntime_manager.go, `minimumGracePeriodInSeconds`.
+            probes: Probing::Obeyed,
             least_grace: Span::from_secs(2),
             pressure: Some(super::pressure::PressurePolicy::kubernetes()),
         },

@@ -23,6 +23,21 @@ pub struct Machine {
     pub etcd: Etcd,
     /// Scheduler and controllers: one of several instances leads.
     pub election: Election,
+    /// Nodes are known by keys in the store that expire; `None`: by what the control plane remembers.
+    pub presence: Option<Presence>,
+}
+
+/// What a node does to keep its key in the store, and what when it cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// A heartbeat is tried so often, evenly, within `patience`.
+    pub tries: u32,
+    /// After so long without success the node's agent restarts its components; what it runs goes on.
+    pub patience: Span,
+    /// First wait until it tries again then; doubles each time.
+    pub retry: Span,
+    /// Longest such wait.
+    pub retry_max: Span,
 }
 
 /// What one API server can do at once.
@@ -189,6 +204,7 @@ impl Machine {
                 // Lists of a few thousand objects of each kind; not recorded.
                 sync: Span::from_millis(500),
             },
+            presence: None,
         }
     }
 

@@ -3,7 +3,9 @@
 //! Each sentence is read off the policies, so that it stays true when a setting is overridden. A new variant of a policy
 //! gets its sentence here. Start at [`Profile::because`].
 
-use super::{Eviction, FailureAction, Grace, Profile, Restart, RestartRule, Rollout, SlotOrder, TaintEviction};
+use super::{
+    Eviction, FailureAction, Grace, Profile, Restart, RestartRule, Rollout, SlotOrder, SlotStyle, TaintEviction,
+};
 use crate::model::Amount;
 
 /// What is to be explained.
@@ -58,6 +60,14 @@ impl Profile {
             Grace::Fixed(grace) => {
                 format!("{} after {grace} without a heartbeat (one every {beat}){looked}", self.words.unhealthy)
             }
+            Grace::Lease(ttl) => format!(
+                "{} when its key has expired, {ttl} after the last heartbeat (one every {beat}){looked}",
+                self.words.unhealthy
+            ),
+            Grace::Pings { failures, timeout } => format!(
+                "{} when {failures} questions in a row, one every {beat}, found no answer within {timeout}",
+                self.words.unhealthy
+            ),
             Grace::Periods(n) => format!("{} after {n} missed heartbeats of {beat}{looked}", self.words.unhealthy),
             Grace::Granted(granted) => format!(
                 "{} {} after the time to live granted with its last heartbeat: 1 to 2 times {}, or nodes / {} s in a larger cluster",
@@ -119,6 +129,17 @@ impl Profile {
                     "restarted in place after {delay}, {attempts} times in {interval}; then the {pod} has failed and another is placed"
                 )
             }
+            Restart::Local(policy) => {
+                let bound = if policy.burst == 0 {
+                    "for ever".to_owned()
+                } else {
+                    format!("{} starts in {} at most", policy.burst, policy.window)
+                };
+                format!(
+                    "restarted by its host after {}, doubling to {}, {bound}; never moved",
+                    policy.initial, policy.max
+                )
+            }
             Restart::Replace { max_attempts } => {
                 let bound = max_attempts.map_or_else(|| "for ever".to_owned(), |n| format!("{n} times at most"));
                 let delay = self.replication.replacement_delay;
@@ -149,6 +170,9 @@ impl Profile {
                     FailureAction::Continue => "goes on",
                     FailureAction::Rollback => "rolls back",
                 };
+                if update.style == SlotStyle::ByHand {
+                    return format!("none: people destroy and submit {at_once}, {order}");
+                }
                 format!("{at_once}, {order}, {} between; a failure within {} {failure}", update.delay, update.monitor)
             }
         }

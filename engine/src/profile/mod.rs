@@ -8,10 +8,12 @@
 mod agent;
 mod autoscaling;
 mod balancer;
+mod cattle;
 mod control_plane;
 mod detection;
 mod discovery;
 pub mod flags;
+mod fleet;
 mod kubernetes;
 pub mod machine;
 mod mechanism;
@@ -27,9 +29,10 @@ mod sampled;
 mod schedulers;
 pub mod storage;
 mod swarm;
+mod tutum;
 mod validate;
 
-pub use agent::AgentPolicy;
+pub use agent::{AgentPolicy, Probing};
 pub use autoscaling::{Autoscaling, Machines};
 pub use balancer::{Balancer, Consequence, Covers, Newcomer};
 pub use control_plane::{ControlPlane, RateLimit};
@@ -37,8 +40,11 @@ pub use detection::{Detection, Grace, Granted};
 pub use discovery::{Discovery, SlicePolicy};
 pub use mechanism::Aspect;
 pub use placement::{Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Wake};
-pub use recovery::{CountedRestart, Eviction, Removal, Replication, Restart, RestartMode, RestartRule, TaintEviction};
-pub use rollout::{FailureAction, Rollout, SlotOrder, SlotUpdate};
+pub use recovery::{
+    CountedRestart, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartMode, RestartRule,
+    RestartWhen, TaintEviction,
+};
+pub use rollout::{FailureAction, Rollout, SlotOrder, SlotStyle, SlotUpdate};
 pub use sampled::{FitAlgorithm, Formula, Preempts, Sampled, Stopped};
 pub use schedulers::{
     DEFAULT_SCHEDULER, DefaultConstraint, PlacementArgs, PreemptionArgs, ResourceName, SchedulerProfile, ShapePoint,

@@ -6,7 +6,7 @@
 use super::{
     AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, Eviction, FailureAction, FitAlgorithm,
     Formula, Grace, Granted, Placement, Preempts, Profile, Replication, Restart, RestartMode, RestartRule, Rollout,
-    Sampled, SlotOrder, SlotUpdate, Stopped, Words, flags,
+    Sampled, SlotOrder, SlotStyle, SlotUpdate, Stopped, Words, flags,
 };
 use crate::time::Span;
 
@@ -70,6 +70,7 @@ pub(super) fn profile() -> Profile {
             monitor: Span::from_secs(10),
             on_failure: FailureAction::Pause,
             max_failure: 0,
+            style: SlotStyle::Workers,
         }),
         agent: AgentPolicy {
             // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultKillTimeout.

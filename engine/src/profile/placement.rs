@@ -3,6 +3,7 @@
 //! The mechanisms are in [`crate::scheduler`]. Start at [`Placement`].
 
 use super::{PlacementArgs, Sampled};
+use crate::model::PlacementStrategy;
 use crate::time::Span;
 
 /// The scheduling queue.
@@ -49,6 +50,13 @@ pub enum Dispatch {
         /// After so much of continuous commits it does not wait any longer.
         at_most: Span,
     },
+    /// All that wait, on this grid; new ones begin a round of their own at once where somebody watches for them.
+    Rounds {
+        /// Time between two rounds.
+        every: Span,
+        /// New ones are noticed at once.
+        watches: bool,
+    },
 }
 
 /// Which of the feasible nodes is taken.
@@ -66,6 +74,10 @@ pub enum Choice {
         /// Failures count for so long.
         within: Span,
     },
+    /// The same; of several, the first by name.
+    FirstByName,
+    /// The first by the strategy that the replica wishes, or by this one.
+    Strategy(PlacementStrategy),
 }
 
 /// What publishing a port takes.

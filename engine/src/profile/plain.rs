@@ -5,8 +5,8 @@
 
 use super::{
     AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction, Filter,
-    Grace, Placement, PlacementArgs, Ports, Profile, Queue, RateLimit, Removal, Replication, Restart, Rollout,
-    Sampling, Score, SlotOrder, SlotUpdate, Wake, Words,
+    Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, RateLimit, Removal, Replaced, Replication,
+    Restart, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Wake, Words,
 };
 use crate::fact::Client;
 use crate::time::Span;
@@ -66,6 +66,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             startup_grace: Span::from_secs(60),
             monitor_period: Span::ZERO,
             taint_new_nodes: false,
+            disconnected_after: None,
             ready_after: Span::ZERO,
         },
         eviction: Eviction::AtOnce,
@@ -73,6 +74,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             burst: 0,
             slow_start: false,
             replacement_delay: Span::ZERO,
+            replaced: Replaced::All,
             removal: Removal::Crowded,
             stateful_max_unavailable: false,
         },
@@ -84,6 +86,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             monitor: Span::ZERO,
             on_failure: FailureAction::Continue,
             max_failure: 0,
+            style: SlotStyle::Workers,
         }),
         agent: AgentPolicy {
             relist: Span::ZERO,
@@ -93,6 +96,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             pull_backoff_max: Span::from_secs(300),
             serialize_pulls: false,
             default_grace: Span::from_secs(10),
+            probes: Probing::Obeyed,
             least_grace: Span::ZERO,
             pressure: None,
         },

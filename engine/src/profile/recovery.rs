@@ -2,7 +2,7 @@
 //!
 //! Start at [`Eviction`], [`Replication`] and [`Restart`].
 
-use crate::model::RestartWish;
+use crate::model::{RestartPolicy, RestartWish};
 use crate::time::Span;
 
 /// What an unhealthy node costs its pods.
@@ -56,10 +56,23 @@ pub struct Replication {
     pub slow_start: bool,
     /// A replacement of a failed or lost replica does not start before this has passed.
     pub replacement_delay: Span,
+    /// Which lost replicas are replaced at all.
+    pub replaced: Replaced,
     /// Surplus replicas are removed in this order.
     pub removal: Removal,
     /// Updates of replicas with names follow their `maxUnavailable`; else they go one by one.
     pub stateful_max_unavailable: bool,
+}
+
+/// Which lost replicas are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// All of them: somebody keeps their number.
+    All,
+    /// Those whose node is lost or cleared. Nobody keeps a number: one that is deleted by hand is gone.
+    Moved,
+    /// None: a replica that is gone is missing until people scale or deploy.
+    None,
 }
 
 /// Which surplus replicas go first.
@@ -71,6 +84,8 @@ pub enum Removal {
     RankedExactly,
     /// From the node with most replicas of the workload, not running first.
     Crowded,
+    /// The highest slot, the newest replica.
+    Newest,
 }
 
 /// What happens to a container that ends.
@@ -92,6 +107,51 @@ pub enum Restart {
         /// Replacements per slot at most; `None`: no bound.
         max_attempts: Option<u32>,
     },
+    /// A daemon of the host restarts it (Docker, systemd), and nobody else looks: one that is not restarted, or not any
+    /// more, stays where it is and does not run.
+    Local(LocalRestart),
+}
+
+/// How the daemon of a host restarts what ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalRestart {
+    /// First wait; doubles each time.
+    pub initial: Span,
+    /// Longest wait.
+    pub max: Span,
+    /// What ran for this long starts again with the first wait.
+    pub reset: Span,
+    /// Starts at most within `window`, after which it has failed for good; 0: no bound.
+    pub burst: u32,
+    /// Starts count for so long.
+    pub window: Span,
+    /// When it restarts: as the replica says, or always the same.
+    pub when: RestartWhen,
+}
+
+/// When the daemon of a host restarts what ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartWhen {
+    /// As the replica's template says.
+    Declared,
+    /// Never.
+    Off,
+    /// When it failed.
+    OnFailure,
+    /// Always.
+    Always,
+}
+
+impl RestartWhen {
+    /// The policy that counts, given what the replica says.
+    pub fn instead_of(self, declared: RestartPolicy) -> RestartPolicy {
+        match self {
+            Self::Declared => declared,
+            Self::Off => RestartPolicy::Never,
+            Self::OnFailure => RestartPolicy::OnFailure,
+            Self::Always => RestartPolicy::Always,
+        }
+    }
 }
 
 /// Restarts in place that are counted.

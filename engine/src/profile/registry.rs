@@ -2,7 +2,7 @@
 //!
 //! A new profile is a file that builds it and an entry here. Start at [`ENTRIES`].
 
-use super::{Profile, kubernetes, nomad, swarm};
+use super::{Profile, cattle, fleet, kubernetes, nomad, swarm, tutum};
 
 /// An orchestrator by its name.
 pub(super) struct Entry {
@@ -32,6 +32,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         release: kubernetes::releases::release,
     },
     Entry::single("swarm", swarm::profile),
+    Entry::single("fleet", fleet::profile),
+    Entry::single("tutum", tutum::profile),
+    Entry::single("cattle", cattle::profile),
     Entry { name: "nomad", newest: nomad::profile, releases: nomad::RELEASES, release: nomad::release },
 ];
 

@@ -38,6 +38,21 @@ pub struct SlotUpdate {
     pub on_failure: FailureAction,
     /// Failed slots in thousandths of all that are tolerated.
     pub max_failure: u32,
+    /// Who takes the slots, and in which order.
+    pub style: SlotStyle,
+}
+
+/// Who takes the slots of an update, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotStyle {
+    /// As many workers as slots are in work: each takes another one, at random, as soon as it is done with its own.
+    Workers,
+    /// The same, by number.
+    InOrder,
+    /// So many at once: the next ones when all of these run. When all are new, people have to confirm it.
+    Batches,
+    /// People, by number: the orchestrator has no updates.
+    ByHand,
 }
 
 /// What goes first when a slot is updated.

@@ -2,8 +2,8 @@
 
 use super::{
     AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction, Filter,
-    Grace, Placement, PlacementArgs, Ports, Profile, Queue, Removal, Replication, Restart, Rollout, Sampling, Score,
-    SlotOrder, SlotUpdate, Words, flags,
+    Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, Removal, Replaced, Replication, Restart, Rollout,
+    Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
 use crate::time::Span;
 
@@ -68,6 +68,7 @@ pub(super) fn profile() -> Profile {
             startup_grace: Span::from_secs(30),
             monitor_period: Span::ZERO,
             taint_new_nodes: false,
+            disconnected_after: None,
             ready_after: Span::ZERO,
         },
         eviction: Eviction::AtOnce,
@@ -76,6 +77,7 @@ pub(super) fn profile() -> Profile {
             slow_start: false,
             // Source: moby/swarmkit:api/defaults/service.go, restart delay 5 s; it applies to tasks of dead nodes too.
             replacement_delay: Span::from_secs(5),
+            replaced: Replaced::All,
             removal: Removal::Crowded,
             stateful_max_unavailable: false,
         },
@@ -88,6 +90,7 @@ pub(super) fn profile() -> Profile {
             monitor: Span::from_secs(5),
             on_failure: FailureAction::Pause,
             max_failure: 0,
+            style: SlotStyle::Workers,
         }),
         agent: AgentPolicy {
             relist: Span::ZERO,
@@ -99,6 +102,7 @@ pub(super) fn profile() -> Profile {
             serialize_pulls: false,
             // Source: moby/swarmkit:api/defaults/service.go, stop grace period.
             default_grace: Span::from_secs(10),
+            probes: Probing::Obeyed,
             least_grace: Span::ZERO,
             pressure: None,
         },

@@ -73,6 +73,7 @@ pub fn removals(order: Removal, pods: &[PodFacts], count: u32, now: Time) -> Vec
         Removal::Ranked => ranked(pods, now),
         Removal::RankedExactly => ranked_exactly(pods),
         Removal::Crowded => crowded(pods),
+        Removal::Newest => newest(pods),
     };
     sorted.into_iter().take(count as usize).collect()
 }
@@ -109,6 +110,13 @@ fn ranked_exactly(pods: &[PodFacts]) -> Vec<PodId> {
             (Reverse(pod.ready_since.map(whole_second)), Reverse(pod.restarts), Reverse(whole_second(pod.created)));
         (placement, Reverse(pod.neighbours), age, pod.tie, pod.id)
     });
+    sorted.into_iter().map(|pod| pod.id).collect()
+}
+
+/// What was created last goes first.
+fn newest(pods: &[PodFacts]) -> Vec<PodId> {
+    let mut sorted: Vec<&PodFacts> = pods.iter().collect();
+    sorted.sort_by_key(|pod| Reverse((pod.tie, pod.created, pod.id)));
     sorted.into_iter().map(|pod| pod.id).collect()
 }
 

@@ -5,7 +5,7 @@
 //! first one of each slot counts here. Source: moby/swarmkit:manager/orchestrator/update/updater.go.
 //! Start at [`SlotRollout`].
 
-use crate::profile::{FailureAction, SlotOrder, SlotUpdate};
+use crate::profile::{FailureAction, SlotOrder, SlotStyle, SlotUpdate};
 use crate::time::{Span, Time};
 
 /// Longest wait for the old replica of a slot to stop before the new one starts beside it.
@@ -238,6 +238,9 @@ impl SlotRollout {
             n => n as usize,
         };
         let busy = self.slots.iter().filter(|(_, state)| freed(*state, update).is_some_and(|at| at > now)).count();
+        if update.style == SlotStyle::Batches && busy > 0 {
+            return;
+        }
         let untouched = self.slots.iter_mut().filter(|(_, state)| *state == SlotState::Old);
         for (slot, state) in untouched.take(workers.saturating_sub(busy)) {
             match update.order {

@@ -18,6 +18,7 @@ fn update(parallelism: u32, delay: u64, order: SlotOrder) -> SlotUpdate {
         monitor: Span::from_secs(5),
         on_failure: FailureAction::Pause,
         max_failure: 0,
+        style: SlotStyle::Workers,
     }
 }
 

@@ -10,6 +10,7 @@
 //! (`memo` is the first of that kind) belong behind those two, which stay the truth. Start at [`Scheduler::place`].
 
 pub(crate) mod alike;
+mod choice;
 mod class;
 mod counters;
 mod filter;
@@ -45,7 +46,7 @@ pub use usage::Requested;
 
 use crate::ids::{Id, ImageId, NodeId, PodId, Symbol, Table, TemplateId, WorkloadId};
 use crate::model::{Catalog, REGION_LABEL, WorkloadKind};
-use crate::profile::{Choice, DEFAULT_SCHEDULER, Placement, SchedulerProfile, Stopped};
+use crate::profile::{DEFAULT_SCHEDULER, Placement, SchedulerProfile, Stopped};
 use crate::rng::Stream;
 use crate::rollout::daemon;
 use crate::scheduler::class::{Carriers, Class, Compiler, notice};
@@ -340,14 +341,7 @@ impl Scheduler {
             [] => Outcome::Refused(self.refusal(ask)),
             [only] => Outcome::Placed { node: NodeId(only), looked_at, feasible: 1 },
             _ => {
-                let node = match self.placement(class).choice {
-                    Choice::Scores => {
-                        self.score(class, &mut scratch);
-                        scratch.pick(luck)
-                    }
-                    Choice::Sampled(_) => unreachable!("such choices are made by `nomad`"),
-                    Choice::FewestOfWorkload { .. } => self.least_crowded(class, &scratch.feasible, luck),
-                };
+                let node = self.best_of(class, &mut scratch, luck);
                 Outcome::Placed { node, looked_at, feasible: scratch.feasible.len() as u32 }
             }
         };

@@ -48,6 +48,14 @@ impl Scratch {
         NodeId(self.feasible[at])
     }
 
+    /// Of the best, the one whose name is the first.
+    pub(super) fn first<'a>(&self, name: impl Fn(NodeId) -> &'a str) -> NodeId {
+        let best = self.totals.iter().copied().max().expect("only feasible nodes are scored");
+        let tied = self.feasible.iter().zip(&self.totals).filter(|(_, total)| **total == best);
+        let first = tied.map(|(&node, _)| NodeId(node)).min_by_key(|&node| (name(node), node));
+        first.expect("one of them is the best")
+    }
+
     /// Number of distinct domains among feasible nodes that are scored; nodes without one count as one more.
     fn distinct(&mut self, domain_of: &[u32], domains: usize) -> usize {
         self.pass = self.pass.wrapping_add(1);
@@ -78,6 +86,17 @@ impl Scheduler {
     /// Fills the totals of all feasible nodes.
     pub(super) fn score(&self, class: ClassId, scratch: &mut Scratch) {
         self.score_each(class, scratch, None);
+    }
+
+    /// Totals by one score alone, as it is; `None`: all are equal.
+    pub(super) fn score_by(&self, class: ClassId, scratch: &mut Scratch, score: Option<Score>) {
+        let len = scratch.feasible.len();
+        scratch.column.clear();
+        scratch.column.resize(len, 0);
+        if let Some(score) = score {
+            self.fill(score, &self.classes[class], scratch);
+        }
+        std::mem::swap(&mut scratch.totals, &mut scratch.column);
     }
 
     /// The same, with each score's share recorded.
