@@ -52,6 +52,7 @@ impl Job {
     fn finish(&self, outcome: Outcome) -> Finished {
         let plan = &self.scenario.plan;
         let mut notes: Vec<String> = plan.notes.iter().map(ToString::to_string).collect();
+        notes.extend(plan.unhonoured(&self.profile).iter().map(ToString::to_string));
         let (mut unsupported, mut missed) = (Vec::new(), Vec::new());
         for remark in &outcome.remarks {
             let sentence = self.sentence(remark);

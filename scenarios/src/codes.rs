@@ -318,6 +318,10 @@ pages! {
         "Pods name a scheduler that nobody runs, so they stay pending, as they do in a real cluster.",
         "    schedulerName: my-scheduler",
         "Name a `scheduler_config` with a profile of that name, or remove the field.";
+    "W0619", "a wish that the orchestrator does not know",
+        "A workload asks for something that this orchestrator has no words for, so it is treated as the orchestrator's own defaults have it.",
+        "    deploy: { update_config: { monitor: 30s } }   # run under kubernetes",
+        "Set the orchestrator's own flags (`shakedown list flags`), or read results with that in mind.";
 }
 
 #[cfg(test)]

@@ -5,17 +5,21 @@
 //! plan, and nothing panics on input. Start at [`load`] and [`Plan`]; [`check_file`] only looks, [`library`] is what
 //! ships inside the program.
 
+mod asked;
 mod check;
 mod codes;
 mod compose;
+mod keys;
 mod library;
 mod manifest;
+mod nodes;
 mod objects;
 mod plan;
 mod problem;
 mod raw;
 mod report;
 mod schema;
+mod shapes;
 mod text;
 
 pub use codes::{CODES, Page, explain};

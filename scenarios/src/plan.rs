@@ -28,6 +28,8 @@ pub struct Plan {
     pub orchestrators: Vec<String>,
     /// Flags that differ from the profiles' defaults, in the order in which they are set.
     pub overrides: Vec<Override>,
+    /// What workloads ask that not every orchestrator knows.
+    pub(crate) questions: Vec<crate::asked::Question>,
     /// What the scheduler is configured with.
     pub(crate) scheduler: Option<Arc<crate::manifest::SchedulerConfig>>,
     /// One run each.
@@ -120,6 +122,11 @@ impl Plan {
             Diagnostics::one(problem)
         })?;
         Ok(profile)
+    }
+
+    /// What workloads ask that `profile` does not honour: a warning a key.
+    pub fn unhonoured(&self, profile: &Profile) -> Vec<Note> {
+        crate::asked::unhonoured(&self.questions, std::slice::from_ref(profile))
     }
 
     /// This plan with one more override, written `flag=value` or `orchestrator.flag=value`.

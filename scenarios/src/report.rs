@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use shakedown_engine::profile::Profile;
+
+use crate::asked;
 use crate::check;
 use crate::compose::{self, Composed};
 use crate::manifest::Lowering;
@@ -77,14 +80,17 @@ pub fn check_text(name: &str, files: &dyn Files) -> CheckReport {
         [first, ..] if check::is_mapping(first) && first.get("shakedown").is_some() => FileKind::Scenario,
         _ => FileKind::Unknown,
     };
-    let honoured = match kind {
+    let (honoured, deaf) = match kind {
         FileKind::Manifest | FileKind::Compose => objects(kind, name, files, &mut problems),
-        _ => check::lower(name, files, &mut problems).map(|plan| scenario(&plan)).unwrap_or_default(),
+        _ => match check::lower(name, files, &mut problems) {
+            Some(plan) => (scenario(&plan), unhonoured(&plan)),
+            None => Default::default(),
+        },
     };
     let (wrong, remarks): (Vec<_>, Vec<_>) =
         problems.into_all().into_iter().partition(|problem| problem.severity == Severity::Error);
     let honoured = if wrong.is_empty() { honoured } else { Vec::new() };
-    let ignored = remarks.into_iter().map(Note::from).collect();
+    let ignored = remarks.into_iter().map(Note::from).chain(deaf).collect();
     CheckReport { file: crate::problem::printable(name.to_owned()), kind, honoured, ignored, problems: wrong }
 }
 
@@ -118,8 +124,14 @@ fn scenario(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problems) -> Vec<String> {
-    let Some(documents) = check::documents(name, files, problems) else { return Vec::new() };
+/// What has no effect under the orchestrators of a plan.
+fn unhonoured(plan: &Plan) -> Vec<Note> {
+    let profiles: Vec<Profile> = plan.orchestrators.iter().filter_map(|name| plan.profile(name).ok()).collect();
+    asked::unhonoured(&plan.questions, &profiles)
+}
+
+fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problems) -> (Vec<String>, Vec<Note>) {
+    let Some(documents) = check::documents(name, files, problems) else { return Default::default() };
     let mut catalog = shakedown_engine::model::Catalog::new();
     let mut lowering = Lowering::new(&mut catalog, problems);
     let Composed { lowered, honoured } = match kind {
@@ -128,7 +140,11 @@ fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problem
     };
     lowering.finish(&|_| 0);
     let unmodelled = std::mem::take(&mut lowering.unmodelled);
+    let questions = std::mem::take(&mut lowering.asked).questions(lowering.problems);
     unmodelled.report(problems);
+    // A file by itself is not for any orchestrator in particular.
+    let all: Vec<Profile> = Profile::NAMES.iter().filter_map(|name| Profile::named(name)).collect();
+    let deaf = asked::unhonoured(&questions, &all);
     let first = documents.first().map_or_else(Mark::default, |node: &Node| node.mark);
     if lowered.workloads.is_empty() && problems.errors() == 0 {
         problems.warn("W0610", first, "nothing in this manifest runs pods that are simulated");
@@ -151,5 +167,5 @@ fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problem
         let list: Vec<String> = honoured.iter().map(|(key, times)| format!("{times} `{key}`")).collect();
         lines.push(format!("keys {}", list.join(", ")));
     }
-    lines
+    (lines, deaf)
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shakedown_engine::labels::Op;
 use shakedown_engine::model::{
-    Amount, Catalog, PodTemplate, ProbeRole, PullPolicy, RestartPolicy, Strategy, WhenUnsatisfiable, WorkloadSpec,
+    Amount, Catalog, Details, PodTemplate, ProbeRole, PullPolicy, RestartPolicy, Strategy, WhenUnsatisfiable,
+    WorkloadKind, WorkloadSpec,
 };
+use shakedown_engine::profile::{FailureAction, SlotOrder};
 use shakedown_scenarios::{CheckReport, FileKind, Files, Plan, ReadError, check_file, check_text, explain, load_from};
 
 /// Files in memory.
@@ -120,7 +122,6 @@ fn replicas_come_from_deploy_or_scale() {
     assert_eq!(replicas("deploy: { replicas: 3 }"), 3);
     assert_eq!(replicas("deploy: { replicas: '4', mode: replicated }"), 4);
     assert_eq!(replicas("scale: 5"), 5);
-    assert_eq!(replicas("deploy: { mode: global }"), 1);
     assert_eq!(replicas("deploy:"), 1);
     assert_eq!(replicas("deploy: { replicas: 0 }"), 0);
 }
@@ -165,7 +166,8 @@ fn updates_are_rolling_where_that_means_the_same() {
         |surge, gone| Strategy::RollingUpdate { max_surge: Amount::Count(surge), max_unavailable: Amount::Count(gone) };
     assert_eq!(strategy("deploy: { update_config: { parallelism: 2 } }"), rolling(0, 2));
     assert_eq!(strategy("deploy: { update_config: { order: start-first } }"), rolling(1, 0));
-    assert_eq!(strategy("deploy: { update_config: { parallelism: 0 } }"), Strategy::Default);
+    let all = Strategy::RollingUpdate { max_surge: Amount::Count(0), max_unavailable: Amount::Percent(100) };
+    assert_eq!(strategy("deploy: { update_config: { parallelism: 0 } }"), all);
     assert_eq!(strategy("deploy: {}"), Strategy::Default);
 }
 
@@ -218,7 +220,126 @@ fn preferences_spread_softly_and_one_a_node_keeps_replicas_apart() {
     assert_eq!((spread.when, &spread.selector), (WhenUnsatisfiable::ScheduleAnyway, &workload.selector));
     let apart = &template.affinity.anti_required[0];
     assert_eq!((catalog.text(apart.topology_key), &apart.selector), ("kubernetes.io/hostname", &workload.selector));
-    assert!(plan.notes.iter().any(|note| note.code == "W0603" && note.text.contains("InterPodAffinity")));
+    let wishes = &template.wishes;
+    assert_eq!(wishes.spreads.iter().map(|s| catalog.text(s.attribute)).collect::<Vec<_>>(), ["rack"]);
+    let distinct: Vec<_> = wishes.distinct.iter().map(|d| (catalog.text(d.attribute), d.at_most)).collect();
+    assert_eq!(distinct, [("kubernetes.io/hostname", 1)]);
+}
+
+#[test]
+fn three_a_node_is_a_wish_and_no_anti_affinity() {
+    let plan = lowered(&service("deploy: { placement: { max_replicas_per_node: 3 } }"));
+    let (_, _, template) = only(&plan);
+    assert!(template.affinity.anti_required.is_empty());
+    assert_eq!(template.wishes.distinct[0].at_most, 3);
+    let kubernetes = plan.profile("kubernetes").expect("it is built in");
+    let notes: Vec<_> = plan.unhonoured(&kubernetes).into_iter().map(|note| (note.code, note.place)).collect();
+    assert_eq!(notes, [("W0619", Some("c.yml:4:56".to_owned()))]);
+}
+
+#[test]
+fn modes_become_daemon_sets_and_jobs() {
+    let kind = |lines: &str| {
+        let plan = lowered(&service(lines));
+        let (_, workload, template) = only(&plan);
+        (workload.kind, workload.replicas, template.restart, workload.details.clone())
+    };
+    let (mode, replicas, restart, details) = kind("deploy: { mode: global, update_config: { parallelism: 2 } }");
+    assert_eq!((mode, replicas, restart), (WorkloadKind::DaemonSet, 0, RestartPolicy::Always));
+    let Details::Daemon(daemon) = details else { panic!("{details:?}") };
+    assert_eq!((daemon.max_unavailable, daemon.max_surge), (Amount::Count(2), Amount::Count(0)));
+    let (mode, replicas, restart, details) =
+        kind("deploy: { mode: replicated-job, replicas: 4, restart_policy: { max_attempts: 3 } }");
+    assert_eq!((mode, replicas, restart), (WorkloadKind::Job, 4, RestartPolicy::OnFailure));
+    let Details::Job(job) = details else { panic!("{details:?}") };
+    assert_eq!((job.parallelism, job.completions, job.backoff_limit), (4, Some(4), 12));
+    let (mode, replicas, ..) = kind("deploy: { mode: global-job }");
+    assert_eq!((mode, replicas), (WorkloadKind::Job, 2), "one on each of two nodes");
+    let (_, replicas, ..) = kind("deploy: { mode: global-job, placement: { constraints: [node.role == manager] } }");
+    assert_eq!(replicas, 1, "one on each node that is allowed");
+}
+
+#[test]
+fn deploy_becomes_wishes_in_full() {
+    let plan = lowered(&service(
+        "deploy:
+  update_config: { parallelism: 0, delay: 10s, order: start-first, monitor: 1m, failure_action: rollback, \
+    max_failure_ratio: 0.25 }
+  rollback_config: { parallelism: 2, failure_action: continue }
+  restart_policy: { delay: 7s, max_attempts: 4, window: 2m }",
+    ));
+    let (_, workload, _) = only(&plan);
+    let update = &workload.wishes.update;
+    let ms = |span: Option<shakedown_engine::time::Span>| span.map(|span| span.as_nanos() / 1_000_000);
+    assert_eq!((update.parallelism, ms(update.delay), ms(update.monitor)), (Some(0), Some(10_000), Some(60_000)));
+    assert_eq!((update.order, update.on_failure), (Some(SlotOrder::StartFirst), Some(FailureAction::Rollback)));
+    assert_eq!(update.max_failure, Some(250));
+    let back = &workload.wishes.rollback;
+    assert_eq!((back.parallelism, back.on_failure, back.order), (Some(2), Some(FailureAction::Continue), None));
+    let restart = &workload.wishes.restart;
+    assert_eq!((ms(restart.delay), restart.attempts, ms(restart.window)), (Some(7_000), Some(4), Some(120_000)));
+    let plain = lowered(&service("restart: on-failure:5"));
+    assert_eq!(only(&plain).1.wishes.restart.attempts, Some(5));
+    assert_eq!(only(&plain).1.wishes.update.parallelism, None, "nothing was wished");
+}
+
+#[test]
+fn what_a_profile_does_not_honour_is_said_once_with_its_place() {
+    let plan = lowered(
+        "services:\n  a: { image: a, deploy: { update_config: { monitor: 9s } } }\n  b: { image: b, deploy: { \
+         update_config: { monitor: 9s, parallelism: 2 } } }\n",
+    );
+    let of = |name: &str| {
+        let profile = plan.profile(name).expect("it is built in");
+        plan.unhonoured(&profile).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(of("swarm"), [""; 0]);
+    assert_eq!(
+        of("kubernetes"),
+        [
+            "c.yml:2:44: warning[W0619]: `deploy.update_config.monitor` is not honoured (2 times): kubernetes has no time \
+          in which a failure counts as one of the update"
+        ]
+    );
+}
+
+#[test]
+fn classic_swarm_is_told_by_labels_and_environment() {
+    let plan = lowered(&service(
+        "labels:
+  com.docker.swarm.reschedule-policies: '[\"on-node-failure\"]'
+  com.docker.swarm.constraints: '[\"disk==s*\"]'
+environment: ['constraint:node!=/^jo.*/', 'affinity:tier!=front', 'constraint:disk==~hdd', 'PLAIN=x']",
+    ));
+    let (catalog, workload, template) = only(&plan);
+    assert_eq!(workload.wishes.lost.reschedule, Some(true));
+    let term = &template.affinity.node_required[0];
+    assert_eq!((template.affinity.node_required.len(), term.labels.all.len()), (1, 2));
+    let names = |v: &[_]| v.iter().map(|&v| catalog.text(v)).collect::<Vec<_>>();
+    let Op::In(disks) = &term.labels.all[0].op else { panic!("{:?}", term.labels) };
+    let Op::NotIn(nodes) = &term.labels.all[1].op else { panic!("{:?}", term.labels) };
+    assert_eq!((names(disks), names(nodes)), (vec!["ssd"], vec!["john"]));
+    assert_eq!((template.affinity.anti_required.len(), template.affinity.node_preferred.len()), (1, 1));
+    let map = lowered(&service("environment: { 'constraint:node': '=doe', 'reschedule:on-node-failure': }"));
+    let (_, workload, template) = only(&map);
+    assert_eq!((workload.wishes.lost.reschedule, template.affinity.node_required.len()), (Some(true), 1));
+    for (lines, want) in [
+        ("environment: ['constraint:node']", "E0204 4:18"),
+        ("environment: ['constraint:node==/(/']", "E0204 4:18"),
+        ("environment: ['reschedule:sometimes']", "E0205 4:18"),
+        ("labels: { com.docker.swarm.constraints: 'node==doe' }", "E0204 4:13"),
+    ] {
+        assert_eq!(wrong(&service(lines)), [want], "{lines}");
+    }
+}
+
+#[test]
+fn version_2_reserves_what_it_limits() {
+    let memory = |version: &str| {
+        let plan = lowered(&format!("version: '{version}'\n{}", service("mem_limit: 256m")));
+        only(&plan).2.requests.memory.0 >> 20
+    };
+    assert_eq!((memory("2.1"), memory("3.7")), (256, 0));
 }
 
 #[test]
@@ -272,6 +393,23 @@ fn ports_in_host_mode_claim_the_port_of_the_node() {
     assert_eq!(ports("ports: [{ target: 80, published: 8080, mode: ingress }]"), [""; 0]);
     assert_eq!(ports("ports: [{ target: 80, mode: host }]"), [""; 0]);
     assert_eq!(ports("ports: [80, '127.0.0.1:8080:80/tcp']"), [""; 0]);
+    assert_eq!(ports("ports: [{ target: 80-82, published: 90-92, mode: host }]"), ["90/TCP", "91/TCP", "92/TCP"]);
+}
+
+#[test]
+fn other_ports_claim_what_the_profile_has_them_claim() {
+    let ports = |lines: &str| {
+        let plan = lowered(&service(lines));
+        let (catalog, _, template) = only(&plan);
+        let one = |p: &shakedown_engine::model::HostPort| {
+            format!("{}{}/{}", catalog.text(p.ip), p.port, catalog.text(p.protocol))
+        };
+        template.published.iter().map(one).collect::<Vec<_>>()
+    };
+    assert_eq!(ports("ports: ['8080:80', 81, '90-91:80-81/udp']"), ["8080/TCP", "90/UDP", "91/UDP"]);
+    assert_eq!(ports("ports: ['127.0.0.1:8080:80']"), ["127.0.0.18080/TCP"]);
+    assert_eq!(ports("ports: [{ target: 80, published: 8080 }]"), ["8080/TCP"]);
+    assert_eq!(ports("ports: ['90-95:80', '127.0.0.1::80']"), [""; 0], "Docker chooses");
 }
 
 #[test]
@@ -343,15 +481,6 @@ secrets: { k: { file: f } }
     );
     assert_eq!(found.len(), 2);
     for (lines, want) in [
-        ("deploy: { mode: global }", "`deploy.mode: global` is ignored: one task on each node is not modelled yet"),
-        ("deploy: { restart_policy: { delay: 5s } }", "`deploy.restart_policy.delay` is ignored"),
-        ("deploy: { restart_policy: { max_attempts: 5 } }", "`restart-max-attempts`"),
-        ("deploy: { restart_policy: { window: 5s } }", "`deploy.restart_policy.window` is ignored"),
-        ("deploy: { update_config: { parallelism: 1 } }", "`update-parallelism`"),
-        ("deploy: { update_config: { parallelism: 0 } }", "`deploy.update_config.parallelism: 0` is ignored"),
-        ("deploy: { update_config: { delay: 1s } }", "`deploy.update_config.delay` is ignored"),
-        ("deploy: { rollback_config: { parallelism: 1 } }", "`deploy.rollback_config` is ignored"),
-        ("deploy: { placement: { max_replicas_per_node: 2 } }", "`deploy.placement.max_replicas_per_node` is ignored"),
         (
             "deploy: { placement: { constraints: [node.id == x] } }",
             "`deploy.placement.constraints: node.id` is ignored",
@@ -359,7 +488,6 @@ secrets: { k: { file: f } }
         ("healthcheck: { interval: 5s }", "the image's own check"),
         ("profiles: [debug]", "`profiles` is ignored"),
         ("network_mode: host", "`network_mode` is ignored"),
-        ("restart: on-failure:3", "`restart: on-failure:N` is ignored"),
     ] {
         let found = remarks(&service(lines));
         let times = found.iter().filter(|(code, text)| *code == "W0603" && text.contains(want)).count();

@@ -14,6 +14,7 @@ mod detection;
 mod discovery;
 pub mod flags;
 mod fleet;
+mod honours;
 mod kubernetes;
 pub mod machine;
 mod mechanism;
@@ -39,6 +40,7 @@ pub use control_plane::{ControlPlane, RateLimit};
 pub use detection::{Detection, Grace, Granted};
 pub use discovery::{Discovery, SlicePolicy};
 pub use mechanism::Aspect;
+pub use honours::Wish;
 pub use placement::{Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Wake};
 pub use recovery::{
     CountedRestart, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartMode, RestartRule,

@@ -90,6 +90,7 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
         problem.expected("expected a duration above 0, such as `10m`");
     }
     std::mem::take(&mut checker.low.unmodelled).report(checker.low.problems);
+    let questions = std::mem::take(&mut checker.low.asked).questions(checker.low.problems);
 
     let experiment = Experiment {
         timeline,
@@ -107,6 +108,7 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
         experiment: Arc::new(experiment),
         orchestrators: orchestrators.names,
         overrides: orchestrators.overrides,
+        questions,
         scheduler: scheduler.map(Arc::new),
         seeds,
         notes: Vec::new(),

@@ -38,6 +38,9 @@ pub(super) const CHECK: Form<Span> = Form {
 pub(super) const COUNT: Form<u32> =
     Form { expected: "a whole number that is not negative", parse: |text| text.parse().ok() };
 
+/// A share in thousandths.
+pub(super) const RATIO: Form<u32> = Form { expected: "a number from `0` to `1`, such as `0.25`", parse: ratio };
+
 /// A port or a range of ports.
 pub(super) const PORTS: Form<RangeInclusive<u16>> =
     Form { expected: "a port from 1 to 65535, or a range such as `3000-3005`", parse: ports };
@@ -70,6 +73,12 @@ fn cpus(text: &str) -> Option<MilliCpu> {
     let plain = text.chars().all(|c| c.is_ascii_digit() || c == '.');
     let milli = plain.then(|| parse_quantity(text, Scale::Milli)).flatten();
     milli.filter(|&milli| milli <= MAX_MILLI_CPU).map(MilliCpu)
+}
+
+fn ratio(text: &str) -> Option<u32> {
+    let plain = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let milli = plain.then(|| parse_quantity(text, Scale::Milli)).flatten()?;
+    u32::try_from(milli).ok().filter(|&milli| milli <= 1000)
 }
 
 /// Go's durations, and days, as newer Compose takes them.

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::keys::{Effect, SERVICE};
+use super::keys::SERVICE;
+use crate::keys::Effect;
 use crate::problem::{Mark, Problems};
 use crate::text::{Node, Value};
 

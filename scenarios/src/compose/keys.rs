@@ -3,36 +3,10 @@
 //! The keys are those of compose-spec/compose-spec:schema/compose-spec.json, and those that only versions 2 and 3 had
 //! (docker/cli:cli/compose/schema/data). Values are not looked at here. Start at [`SERVICE`].
 
-/// What becomes of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// It decides something.
-    Honoured,
-    /// It belongs to what its parent or its own keys say, and is not counted by itself.
-    Part,
-    /// It changes nothing that is simulated.
-    Idle,
-    /// It would change something, but is ignored, for this reason.
-    Ignored(&'static str),
-    /// The file cannot be understood without what it refers to, for this reason.
-    Unresolved(&'static str),
-}
-use Effect::{Honoured, Idle, Ignored, Part, Unresolved};
+use shakedown_engine::profile::Wish;
 
-/// The keys of one kind of mapping.
-pub(super) struct Keys {
-    /// What the mapping is called in problems.
-    pub(super) called: &'static str,
-    /// What stands before its keys in remarks.
-    pub(super) path: &'static str,
-    pub(super) table: &'static [(&'static str, Effect)],
-}
-
-impl Keys {
-    pub(super) fn effect(&self, key: &str) -> Option<Effect> {
-        self.table.iter().find(|(name, _)| *name == key).map(|(_, effect)| *effect)
-    }
-}
+use crate::keys::Effect::{Honoured, Idle, Ignored, Part, Unresolved, Wished};
+use crate::keys::Keys;
 
 /// The file itself.
 pub(super) const FILE: Keys = Keys {
@@ -161,13 +135,13 @@ pub(super) const DEPLOY: Keys = Keys {
     path: "deploy.",
     table: &[
         ("endpoint_mode", Honoured),
-        ("labels", Idle),
+        ("labels", Part),
         ("mode", Honoured),
         ("placement", Part),
         ("replicas", Honoured),
         ("resources", Part),
         ("restart_policy", Part),
-        ("rollback_config", Ignored("an undo goes as an update goes")),
+        ("rollback_config", Part),
         ("update_config", Part),
     ],
 };
@@ -199,14 +173,12 @@ pub(super) const RESERVATIONS: Keys = Keys {
 pub(super) const PLACEMENT: Keys = Keys {
     called: "`placement`",
     path: "deploy.placement.",
-    table: &[("constraints", Honoured), ("max_replicas_per_node", Honoured), ("preferences", Honoured)],
+    table: &[("constraints", Honoured), ("max_replicas_per_node", Honoured), ("preferences", Wished(Wish::Spread))],
 };
 
 /// An entry of `deploy.placement.preferences`.
 pub(super) const PREFERENCE: Keys =
     Keys { called: "a preference", path: "deploy.placement.preferences.", table: &[("spread", Honoured)] };
-
-const RESTART_DELAY: &str = "the profile's own flag decides, such as `restart-delay`";
 
 /// `deploy.restart_policy`.
 pub(super) const RESTART: Keys = Keys {
@@ -214,9 +186,9 @@ pub(super) const RESTART: Keys = Keys {
     path: "deploy.restart_policy.",
     table: &[
         ("condition", Honoured),
-        ("delay", Ignored(RESTART_DELAY)),
-        ("max_attempts", Ignored("the profile's own flag decides, such as `restart-max-attempts`")),
-        ("window", Ignored("the profile decides when a restart counts as a new failure")),
+        ("delay", Wished(Wish::RestartDelay)),
+        ("max_attempts", Wished(Wish::RestartAttempts)),
+        ("window", Wished(Wish::RestartWindow)),
     ],
 };
 
@@ -225,12 +197,26 @@ pub(super) const UPDATE: Keys = Keys {
     called: "`update_config`",
     path: "deploy.update_config.",
     table: &[
-        ("delay", Ignored("set the profile's flag `update-delay`")),
-        ("failure_action", Ignored("set the profile's flag `update-failure-action`")),
-        ("max_failure_ratio", Ignored("set the profile's flag `update-max-failure-ratio`")),
-        ("monitor", Ignored("set the profile's flag `update-monitor`")),
-        ("order", Honoured),
-        ("parallelism", Honoured),
+        ("delay", Wished(Wish::UpdateDelay)),
+        ("failure_action", Wished(Wish::UpdateFailure)),
+        ("max_failure_ratio", Wished(Wish::UpdateMaxFailure)),
+        ("monitor", Wished(Wish::UpdateMonitor)),
+        ("order", Wished(Wish::UpdateOrder)),
+        ("parallelism", Wished(Wish::UpdateParallelism)),
+    ],
+};
+
+/// `deploy.rollback_config`.
+pub(super) const ROLLBACK: Keys = Keys {
+    called: "`rollback_config`",
+    path: "deploy.rollback_config.",
+    table: &[
+        ("delay", Wished(Wish::Rollback)),
+        ("failure_action", Wished(Wish::Rollback)),
+        ("max_failure_ratio", Wished(Wish::Rollback)),
+        ("monitor", Wished(Wish::Rollback)),
+        ("order", Wished(Wish::Rollback)),
+        ("parallelism", Wished(Wish::Rollback)),
     ],
 };
 
@@ -288,6 +274,7 @@ mod tests {
             &PREFERENCE,
             &RESTART,
             &UPDATE,
+            &ROLLBACK,
             &HEALTH,
             &PORT,
             &DEPENDS,

@@ -8,12 +8,15 @@
 //! for `docker compose config`, which prints one file without them. Start at [`lower`]; [`keys`] says what each key does.
 
 mod amounts;
+mod classic;
 mod deploy;
 mod health;
 mod interpolate;
 mod keys;
+mod placement;
 mod ports;
 mod service;
+mod treatment;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +24,10 @@ use crate::manifest::{Lowered, Lowering};
 use crate::problem::Mark;
 use crate::text::{NAME, Node, Value, is_name, wrong_type};
 
+use crate::keys::{Effect, Keys};
 use amounts::Form;
-pub(crate) use deploy::ROLE_LABEL;
 use interpolate::Resolved;
-use keys::{Effect, Keys};
+pub(crate) use placement::ROLE_LABEL;
 
 /// What came of a Compose file.
 #[derive(Debug, Default)]
@@ -37,13 +40,8 @@ pub(crate) struct Composed {
 
 /// Lowers a Compose file; everything that is wrong with it is filed, what is ignored is named once.
 pub(crate) fn lower(documents: &[Node], low: &mut Lowering<'_>) -> Composed {
-    let mut reader = Reader {
-        low,
-        honoured: BTreeMap::new(),
-        idle: BTreeMap::new(),
-        said: BTreeSet::new(),
-        unknown: BTreeSet::new(),
-    };
+    let mut reader =
+        Reader { low, honoured: BTreeMap::new(), idle: BTreeMap::new(), unknown: BTreeSet::new(), old: false };
     let lowered = reader.documents(documents).unwrap_or_default();
     reader.report();
     Composed { lowered, honoured: reader.honoured }
@@ -55,10 +53,10 @@ struct Reader<'r, 'l> {
     honoured: BTreeMap<String, u32>,
     /// Keys that change nothing that is simulated, and where each stood first.
     idle: BTreeMap<String, (Mark, u32)>,
-    /// Warnings that were given.
-    said: BTreeSet<&'static str>,
     /// Where values stay unknown; nothing more is said of them.
     unknown: BTreeSet<u32>,
+    /// The file is of version 2, which only Compose itself and classic Swarm take.
+    old: bool,
 }
 
 impl Reader<'_, '_> {
@@ -121,6 +119,7 @@ impl Reader<'_, '_> {
     fn version(&mut self, file: &Node) {
         let Some(version) = file.get("version").filter(|version| !version.is_null()) else { return };
         let major = version.scalar().map(|text| text.split_once('.').map_or(text, |(major, _)| major));
+        self.old = major == Some("2");
         if !matches!(major, Some("2" | "3")) {
             self.low
                 .problems
@@ -163,6 +162,10 @@ impl Reader<'_, '_> {
                 Some(Effect::Part) => {}
                 // What is written as nothing is as if it were not there.
                 Some(_) if value.is_null() => {}
+                Some(Effect::Wished(wish)) => {
+                    self.low.asked.note(&path, wish, key.mark);
+                    *self.honoured.entry(path).or_default() += 1;
+                }
                 Some(Effect::Idle) => self.idle.entry(path).or_insert((key.mark, 0)).1 += 1,
                 Some(Effect::Ignored(why)) => self.low.unmodelled.field(&path, why, key.mark),
                 Some(Effect::Unresolved(why)) => {
@@ -234,13 +237,6 @@ impl Reader<'_, '_> {
             return None;
         }
         text
-    }
-
-    /// Gives a warning once for the whole file.
-    fn once(&mut self, about: &'static str, mark: Mark, text: &str) {
-        if self.said.insert(about) {
-            self.low.problems.warn("W0603", mark, text);
-        }
     }
 
     /// Names once what has no effect.

@@ -2,24 +2,25 @@
 //!
 //! Start at [`Reader::service`].
 
-use shakedown_engine::ids::{ServiceId, TemplateId, WorkloadId};
+use shakedown_engine::ids::{ServiceId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::model::{
-    Bytes, Container, Details, HostPort, MilliCpu, PodTemplate, PullPolicy, Resources, ServiceSpec, Wishes,
-    WorkloadKind, WorkloadSpec,
+    Container, PodTemplate, PullPolicy, Resources, RestartPolicy, RestartWish, SCORED_CPU, SCORED_MEMORY, ServiceSpec,
+    Strategy, Wishes, WorkloadKind, WorkloadSpec,
 };
-use shakedown_engine::time::Span;
 
 use super::amounts::DURATION;
+use super::deploy::Mode;
+use super::placement::Wanted;
+use super::ports::Claims;
+use super::treatment::strategy;
 use super::{Reader, keys};
 use crate::manifest::{DEFAULT_IMAGE_SIZE, image_name};
+use crate::shapes::{Shape, allowed, one_a_node};
 use crate::text::{Decode, IMAGE, Key, Node, Value, is_image, wrong_type};
 
 /// The label by which the replicas of a service are known. Source: docker/compose:pkg/api/labels.go.
 const SERVICE_LABEL: &str = "com.docker.compose.service";
-/// CPU and memory that scoring assumes when none is reserved. Source:
-/// kubernetes/kubernetes:pkg/scheduler/util/pod_resources.go.
-const SCORE: (MilliCpu, Bytes) = (MilliCpu(100), Bytes(200 << 20));
 
 impl Reader<'_, '_> {
     /// Lowers a service; `asked` when another one depends on it. `None`, with a problem filed, when it is broken.
@@ -34,32 +35,20 @@ impl Reader<'_, '_> {
         let headless = deploy.and_then(|deploy| self.word(deploy, "endpoint_mode", &["vip", "dnsrr"])) == Some("dnsrr");
         let names = &mut self.low.catalog.names;
         let selector = Selector::equals([(names.intern(SERVICE_LABEL), names.intern(&key.text))]);
-        let replicas = self.replicas(node, deploy);
-        let strategy = self.strategy(deploy);
+        let shape = self.shape(node, deploy);
         let reached = asked || ports.is_some();
-        let template = self.template(key, (node, deploy), &selector, ports.unwrap_or_default());
+        let mut wishes = Wishes { update: self.update(deploy), rollback: self.rollback(deploy), ..Wishes::default() };
+        let mut template = self.template(key, (node, deploy), &selector)?;
+        let Claims { host, published } = ports.unwrap_or_default();
+        (template.host_ports, template.published) = (host, published);
+        wishes.restart = self.restarts(node, deploy, &shape, &mut template);
+        self.classic(node, deploy, (&mut template, &mut wishes));
         if self.low.problems.errors() > before || !self.low.first("Deployment", "default", &key.text, key.mark) {
             return None;
         }
-        let names = &mut self.low.catalog.names;
-        let (name, namespace) = (names.intern(&key.text), names.intern("default"));
-        let spec = WorkloadSpec {
-            name,
-            namespace,
-            kind: WorkloadKind::Deployment,
-            details: Details::None,
-            replicas,
-            template: template?,
-            selector: selector.clone(),
-            strategy,
-            min_ready: Span::ZERO,
-            progress_deadline: None,
-            history_limit: None,
-            paused: false,
-            at_start: true,
-            wishes: Wishes::default(),
-        };
+        let spec = self.spec((key, selector.clone()), shape, template, wishes);
         let workload = self.low.declare(spec, key.mark);
+        let (name, namespace) = (self.low.catalog.names.intern(&key.text), self.low.catalog.names.intern("default"));
         let service = (reached && self.low.first("Service", "default", &key.text, key.mark)).then(|| {
             let selector = Some(selector);
             self.low.catalog.services.push(ServiceSpec {
@@ -73,17 +62,64 @@ impl Reader<'_, '_> {
         Some((workload, service))
     }
 
-    fn template(
+    /// Its kind, by mode and replicas.
+    fn shape(&mut self, node: &Node, deploy: Option<&Node>) -> Shape {
+        let replicas = self.replicas(node, deploy);
+        match self.mode(deploy) {
+            Mode::Replicated => Shape::Replicas(replicas),
+            Mode::Global => Shape::EachNode,
+            Mode::ReplicatedJob => Shape::Ending(replicas),
+            Mode::GlobalJob => Shape::EndingOnEachNode,
+        }
+    }
+
+    /// What happens to its containers that end. Tasks of a job that succeed are never started again.
+    fn restarts(
         &mut self,
-        key: &Key,
-        (node, deploy): (&Node, Option<&Node>),
-        own: &Selector,
-        host_ports: Vec<HostPort>,
-    ) -> Option<TemplateId> {
+        node: &Node,
+        deploy: Option<&Node>,
+        shape: &Shape,
+        template: &mut PodTemplate,
+    ) -> RestartWish {
+        let (restart, wish) = self.restart(node, deploy);
+        template.restart = match restart {
+            // Source: docker/cli:cli/command/service/opts.go: the condition `any` is not for jobs.
+            RestartPolicy::Always if shape.ends() => RestartPolicy::OnFailure,
+            restart => restart,
+        };
+        wish
+    }
+
+    fn spec(
+        &mut self,
+        (key, selector): (&Key, Selector),
+        shape: Shape,
+        mut template: PodTemplate,
+        wishes: Wishes,
+    ) -> WorkloadSpec {
+        let catalog = &mut *self.low.catalog;
+        if matches!(shape, Shape::EndingOnEachNode) {
+            one_a_node(catalog, &mut template, &selector);
+        }
+        let nodes = allowed(catalog, &template.affinity);
+        let (kind, details, replicas) = shape.kind(&wishes.update, wishes.restart.attempts, nodes);
+        let strategy = if kind == WorkloadKind::Deployment { strategy(&wishes.update) } else { Strategy::Default };
+        let (name, namespace) = (catalog.names.intern(&key.text), template.namespace);
+        let template = catalog.templates.push(template);
+        WorkloadSpec {
+            kind,
+            details,
+            replicas,
+            strategy,
+            wishes,
+            ..WorkloadSpec::deployment(name, namespace, template, selector)
+        }
+    }
+
+    fn template(&mut self, key: &Key, (node, deploy): (&Node, Option<&Node>), own: &Selector) -> Option<PodTemplate> {
         let share = self.share(node, deploy);
-        let (affinity, spread) = self.placement(deploy, own);
+        let Wanted { affinity, spread, wishes } = self.placement(deploy, own);
         let labels = self.labels(node, &key.text);
-        let restart = self.restart(node, deploy);
         let grace = self.amount(node, "stop_grace_period", &DURATION);
         let probes = self.health(node);
         let pull = self.pull(node);
@@ -100,18 +136,16 @@ impl Reader<'_, '_> {
             ..Container::new(name, id, Resources::default())
         };
         let namespace = catalog.names.intern("default");
-        let template = PodTemplate {
+        Some(PodTemplate {
             requests,
-            score_cpu: share.cpu.unwrap_or(SCORE.0),
-            score_memory: share.memory.unwrap_or(SCORE.1),
+            score_cpu: share.cpu.unwrap_or(SCORED_CPU),
+            score_memory: share.memory.unwrap_or(SCORED_MEMORY),
             affinity,
             spread,
-            host_ports,
+            wishes,
             grace,
-            restart,
             ..PodTemplate::new(namespace, labels, vec![container])
-        };
-        Some(catalog.templates.push(template))
+        })
     }
 
     /// The image; a service that is only built gets one of its own name.
@@ -144,35 +178,39 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Labels of containers become labels of pods: a mapping, or a list of `key=value`.
+    /// Labels of containers become labels of pods.
     fn labels(&mut self, node: &Node, service: &str) -> Labels {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        if let Some(labels) = node.get("labels").filter(|labels| !labels.is_null()) {
-            match &labels.value {
-                Value::Map(entries) => {
-                    for (key, value) in entries {
-                        let text = if value.is_null() {
-                            Some(String::new())
-                        } else {
-                            String::decode(value, self.low.problems)
-                        };
-                        pairs.extend(text.map(|text| (key.text.clone(), text)));
-                    }
-                }
-                Value::List(items) => {
-                    for item in items {
-                        let Some(text) = String::decode(item, self.low.problems) else { continue };
-                        let (key, value) = text.split_once('=').unwrap_or((&text, ""));
-                        pairs.push((key.to_owned(), value.to_owned()));
-                    }
-                }
-                Value::Scalar { .. } => wrong_type(labels, "a mapping, or a list of `key=value`", self.low.problems),
-            }
-        }
+        let mut pairs = self.pairs(node, "labels");
         // Last, so that it wins.
         pairs.push((SERVICE_LABEL.to_owned(), service.to_owned()));
         let names = &mut self.low.catalog.names;
         Labels::new(pairs.iter().map(|(key, value)| (names.intern(key), names.intern(value))).collect::<Vec<_>>())
+    }
+
+    /// A mapping, or a list of `key=value`.
+    pub(super) fn pairs(&mut self, node: &Node, key: &str) -> Vec<(String, String)> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        let Some(labels) = node.get(key).filter(|labels| !labels.is_null()) else { return pairs };
+        match &labels.value {
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    let text = match value.is_null() {
+                        true => Some(String::new()),
+                        false => String::decode(value, self.low.problems),
+                    };
+                    pairs.extend(text.map(|text| (key.text.clone(), text)));
+                }
+            }
+            Value::List(items) => {
+                for item in items {
+                    let Some(text) = String::decode(item, self.low.problems) else { continue };
+                    let (key, value) = text.split_once('=').unwrap_or((&text, ""));
+                    pairs.push((key.to_owned(), value.to_owned()));
+                }
+            }
+            Value::Scalar { .. } => wrong_type(labels, "a mapping, or a list of `key=value`", self.low.problems),
+        }
+        pairs
     }
 
     /// Docker fetches what is missing, `latest` or not. Source: compose-spec/compose-spec:05-services.md, pull_policy.

@@ -49,6 +49,7 @@ use shakedown_engine::ids::WorkloadId;
 use shakedown_engine::model::{Amount, Bytes, Catalog};
 pub(crate) use unmodelled::Unmodelled;
 
+use crate::asked::Asked;
 use crate::problem::{Mark, Problems};
 use crate::text::Node;
 
@@ -60,6 +61,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) catalog: &'a mut Catalog,
     pub(crate) problems: &'a mut Problems,
     pub(crate) unmodelled: Unmodelled,
+    /// What only some orchestrators know.
+    pub(crate) asked: Asked,
     /// What pods are made under.
     context: context::Context,
     /// Objects so far: kind, namespace, name.
@@ -92,6 +95,7 @@ impl<'a> Lowering<'a> {
             catalog,
             problems,
             unmodelled: Unmodelled::default(),
+            asked: Asked::default(),
             context: context::Context::new(),
             seen: BTreeMap::new(),
             deferred: Vec::new(),
