@@ -234,7 +234,7 @@ fn three_a_node_is_a_wish_and_no_anti_affinity() {
     assert_eq!(template.wishes.distinct[0].at_most, 3);
     let kubernetes = plan.profile("kubernetes").expect("it is built in");
     let notes: Vec<_> = plan.unhonoured(&kubernetes).into_iter().map(|note| (note.code, note.place)).collect();
-    assert_eq!(notes, [("W0619", Some("c.yml:4:56".to_owned()))]);
+    assert_eq!(notes, [("W0619", Some("c.yml:4:51".to_owned()))]);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn what_a_profile_does_not_honour_is_said_once_with_its_place() {
     assert_eq!(
         of("kubernetes"),
         [
-            "c.yml:2:44: warning[W0619]: `deploy.update_config.monitor` is not honoured (2 times): kubernetes has no time \
+            "c.yml:2:45: warning[W0619]: `deploy.update_config.monitor` is not honoured (2 times): kubernetes has no time \
           in which a failure counts as one of the update"
         ]
     );
@@ -406,7 +406,7 @@ fn other_ports_claim_what_the_profile_has_them_claim() {
         };
         template.published.iter().map(one).collect::<Vec<_>>()
     };
-    assert_eq!(ports("ports: ['8080:80', 81, '90-91:80-81/udp']"), ["8080/TCP", "90/UDP", "91/UDP"]);
+    assert_eq!(ports("ports: ['8080:80', 81, '90-91:80-81/udp']"), ["90/UDP", "91/UDP", "8080/TCP"]);
     assert_eq!(ports("ports: ['127.0.0.1:8080:80']"), ["127.0.0.18080/TCP"]);
     assert_eq!(ports("ports: [{ target: 80, published: 8080 }]"), ["8080/TCP"]);
     assert_eq!(ports("ports: ['90-95:80', '127.0.0.1::80']"), [""; 0], "Docker chooses");
