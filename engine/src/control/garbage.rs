@@ -85,7 +85,7 @@ impl Control {
     pub(super) fn orphaned(&mut self, cx: &mut Cx<'_>, node: NodeId) {
         match self.profile.eviction {
             Eviction::Taints(_) => self.arm_garbage(cx),
-            Eviction::AtOnce | Eviction::Never | Eviction::Suspect => {
+            Eviction::AtOnce | Eviction::Never | Eviction::Suspect | Eviction::Unreachable(_) => {
                 let fact = self.nodes[node].removed;
                 for pod in self.nodes[node].pods.clone() {
                     self.write(cx, Client::Eviction, fact, Write::CollectPod { pod, why: Deletion::NodeLost });

@@ -25,10 +25,12 @@ mod hints;
 mod job;
 mod leader;
 mod nodes;
+mod offers;
 mod operations;
 mod pods;
 mod pools;
 mod preemption;
+mod replace;
 mod replication;
 mod scheduling;
 mod sets;
@@ -99,6 +101,8 @@ pub(crate) enum Alarm {
     TolerationEnds { pod: PodId, node: NodeId },
     /// The collector looks for pods whose node does not exist.
     CollectGarbage,
+    /// Something about offers, or about instances on silent nodes.
+    Offers(offers::OffersAlarm),
     /// Something about claims and volumes.
     Storage(volumes::StorageAlarm),
     /// A job's controller looks at a run.
@@ -173,6 +177,8 @@ pub(crate) struct Control {
     /// Services that select pods of a template.
     services_of: Table<TemplateId, Vec<ServiceId>>,
     scheduling: scheduling::Scheduling,
+    offers: offers::OfferBook,
+    replacing: BTreeMap<WorkloadId, replace::Replacing>,
     streams: Streams,
     /// Where the node monitor's grid begins.
     monitor_phase: Span,
@@ -205,7 +211,7 @@ impl Control {
         let monitor_phase = phase.span(Span::ZERO, profile.detection.monitor_period);
         let garbage_phase = match &profile.eviction {
             Eviction::Taints(policy) => streams.stream(Purpose::ControlLoop, 1).span(Span::ZERO, policy.garbage_period),
-            Eviction::AtOnce | Eviction::Never | Eviction::Suspect => Span::ZERO,
+            Eviction::AtOnce | Eviction::Never | Eviction::Suspect | Eviction::Unreachable(_) => Span::ZERO,
         };
         let services_of = catalog.templates.iter().map(|(_, t)| endpoints::selecting(&catalog, t)).collect();
         let mut zones: Table<ZoneId, ZoneRow> = catalog.zones.iter().map(|_| ZoneRow::new()).collect();
@@ -224,6 +230,8 @@ impl Control {
             endpoint_workers: endpoints::Workers::default(),
             services_of,
             scheduling: scheduling::Scheduling::new(&catalog, &profile, streams),
+            offers: offers::OfferBook::new(&catalog, &profile, streams),
+            replacing: BTreeMap::new(),
             streams,
             monitor_phase,
             timers_reset: Time::ZERO,
@@ -311,6 +319,7 @@ impl Control {
             Alarm::NodeReady { node, taint } => self.node_ready(cx, cause, (node, taint)),
             Alarm::TolerationEnds { pod, node } => self.toleration_ends(cx, cause, pod, node),
             Alarm::CollectGarbage => self.collect_garbage(cx),
+            Alarm::Offers(alarm) => self.offers_alarm(cx, cause, alarm),
             Alarm::Storage(alarm) => self.storage_due(cx, cause, alarm),
             Alarm::SyncJob(revision) => self.sync_job(cx, revision),
             Alarm::JobExpired(revision) => self.job_expired(cx, cause, revision),

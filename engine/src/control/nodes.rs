@@ -116,6 +116,10 @@ impl Control {
         if row.stamp != stamp || !row.healthy {
             return;
         }
+        if self.removal_waits(cx, node, stamp) {
+            return; // It is looked at again when it has its permit.
+        }
+        let row = &mut self.nodes[node];
         row.healthy = false;
         let (cause, last_heard) = (row.cause, row.last_heard);
         let fact = cx.facts.record(cx.now, cause, FactKind::NodeUnhealthy { node, last_heard });
@@ -140,6 +144,12 @@ impl Control {
                 for pod in self.nodes[node].pods.clone() {
                     self.observe_pod(cx, pod, SlotEvent::OldStopped);
                 }
+            }
+            Eviction::Unreachable(_) => {
+                if self.profile.discovery.unready_on_unhealthy_node {
+                    self.mark_pods_unready(cx, fact, node);
+                }
+                self.agent_unreachable(cx, fact, node);
             }
             Eviction::Never => {
                 let note = FactKind::Noted { subject: Subject::Node(node), note: Note::NotRescheduled };
@@ -201,6 +211,7 @@ impl Control {
             self.reinstate_pods_of(cx, fact, node);
         }
         self.rate_zones(cx, fact);
+        self.agent_back(cx, fact, node);
         // An agent sees in its watch that its word was overwritten and says it again. One that was cut off does so when
         // it reconnects; this is for those that only fell silent.
         // Source: kubernetes/kubernetes:pkg/kubelet/status/status_manager.go, `needsReconcile`.

@@ -246,7 +246,7 @@ impl Control {
         let declared = self.catalog.workloads[workload].progress_deadline;
         match &self.profile.rollout {
             crate::profile::Rollout::Surge { progress_deadline, .. } => Some(declared.unwrap_or(*progress_deadline)),
-            crate::profile::Rollout::Slots(_) => None,
+            crate::profile::Rollout::Slots(_) | crate::profile::Rollout::Replace(_) => None,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Control {
             assumed: None,
             phase: PodPhase::Queued,
             deleting: None,
+            absent: false,
             gone: false,
             created: cx.now,
             not_before,
@@ -197,6 +198,10 @@ impl Control {
         if why == Deletion::Failed && self.slot_given_up(pod) {
             return self.observe_pod(cx, pod, SlotEvent::NewEnded);
         }
+        if self.replaced_by_new(pod) {
+            let workload = self.pods[pod].workload;
+            return self.plan_workload(cx, workload, fact);
+        }
         let delay = match why {
             // A planned move waits for nothing (measured on Swarm: drained tasks are replaced without the restart delay).
             Deletion::Drained => Span::ZERO,
@@ -211,6 +216,25 @@ impl Control {
             // Source: moby/swarmkit:manager/orchestrator/update/updater.go, the watch for states beyond running.
             self.observe_pod(cx, pod, SlotEvent::NewEnded);
         }
+    }
+
+    /// A replica on a silent node does not count until it is back.
+    pub(super) fn replica_absent(&mut self, cx: &mut Cx<'_>, pod: PodId, fact: FactId) {
+        self.change(pod, |row| row.absent = true);
+        self.replica_lost(cx, (pod, fact), Deletion::NodeLost);
+        let row = &self.pods[pod];
+        let (revision, workload) = (row.revision, row.workload);
+        self.plan_revision(cx, revision, self.profile.control.watch_lag);
+        self.plan_workload(cx, workload, fact);
+    }
+
+    /// It is back, and there may be one too many.
+    pub(super) fn replica_back(&mut self, cx: &mut Cx<'_>, pod: PodId, fact: FactId) {
+        self.change(pod, |row| row.absent = false);
+        let row = &self.pods[pod];
+        let (revision, workload) = (row.revision, row.workload);
+        self.plan_revision(cx, revision, self.profile.control.watch_lag);
+        self.plan_workload(cx, workload, fact);
     }
 
     /// The object is gone: its place is free and nobody shows it any more.
@@ -274,6 +298,7 @@ impl Control {
         match message {
             Message::Register => {
                 self.register(cx, cause, node);
+                self.agent_rebooted(cx, cause, node);
                 self.storage_agent_back(cx, cause, node);
                 self.hello(cx, cause, node);
             }
@@ -298,7 +323,9 @@ impl Control {
 
     /// An agent starts or is back: it gets everything that it should run.
     pub(super) fn hello(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
-        let due = |pod: &&PodId| self.pods[**pod].not_before <= cx.now && !self.waits_for_volumes(**pod);
+        let due = |pod: &&PodId| {
+            self.pods[**pod].not_before <= cx.now && !self.waits_for_volumes(**pod) && self.survives_reboot(**pod)
+        };
         let pods = self.nodes[node].pods.iter().filter(due);
         let stops = |pod: PodId| self.pods[pod].deleting.filter(|_| self.pods[pod].stops_at <= cx.now);
         let pods = pods.map(|&pod| (pod, self.pods[pod].template, stops(pod)));
@@ -338,6 +365,12 @@ impl Control {
         let before = self.pods[pod].phase;
         let was_ready = before == PodPhase::Ready;
         let is_ready = phase == PodPhase::Ready;
+        if before == PodPhase::Starting && phase != before {
+            self.restart_delay(cx, pod);
+        }
+        if is_ready && !was_ready {
+            self.launch_confirmed(pod);
+        }
         self.change(pod, |row| row.phase = phase);
         if before != phase {
             self.job_pod_changed(cx, pod);
@@ -425,6 +458,7 @@ impl Control {
             self.daemon_failed(cx, pod);
             self.failed_on_node(cx, pod);
         }
+        self.delay_launches(cx, pod);
         if was_active {
             self.replica_lost(cx, (pod, fact), Deletion::Failed);
         }

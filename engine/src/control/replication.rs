@@ -144,7 +144,13 @@ impl Control {
     /// A pod as the choice of victims sees it.
     fn pod_facts(&self, pod: PodId) -> PodFacts {
         let row = &self.pods[pod];
+        let silent = row.node.is_some_and(|node| !self.nodes[node].healthy);
+        let youngest = self.profile.replication.removal == Removal::Youngest;
+        // An update ends what is not healthy first; scaling down does not care.
+        let old = self.workloads[row.workload].current != Some(row.revision);
         let stage = match row.phase {
+            _ if youngest && silent => Stage::Unknown,
+            phase if youngest && old && phase != PodPhase::Ready => Stage::Pending,
             PodPhase::Running | PodPhase::Ready | PodPhase::Failing if row.node.is_some() => Stage::Running,
             _ => Stage::Pending,
         };
@@ -159,7 +165,7 @@ impl Control {
         let uid = self.streams.stream(Purpose::Controller, pod.0.wrapping_add(1)).bits();
         let tie = match self.profile.replication.removal {
             Removal::Ranked | Removal::RankedExactly => uid,
-            Removal::Crowded | Removal::Newest => u64::from(row.slot),
+            Removal::Crowded | Removal::Newest | Removal::Youngest => u64::from(row.slot),
         };
         PodFacts {
             id: pod,

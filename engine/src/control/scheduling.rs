@@ -113,6 +113,9 @@ impl Control {
         if self.holds_back(cx, pod) {
             return;
         }
+        if self.offer_policy().is_some() {
+            return self.want_launch(cx, pod);
+        }
         self.scheduling.queue.add(pod, priority, cx.now);
         self.scheduling.round |= matches!(self.profile.dispatch, Dispatch::Rounds { watches: true, .. });
         self.wake_scheduler(cx);
@@ -120,6 +123,9 @@ impl Control {
 
     /// Decides on waiting pods until a decision takes time.
     pub(super) fn schedule(&mut self, cx: &mut Cx<'_>) {
+        if self.offer_policy().is_some() {
+            return self.offers_due(cx);
+        }
         self.scheduling.armed_at = None;
         self.scheduling.round = true;
         self.scheduling.queue.advance(cx.now);
@@ -186,6 +192,7 @@ impl Control {
         let request = self.request(pod);
         self.scheduling.scheduler.charge(&request, node);
         self.pods[pod].assumed = Some(node);
+        self.offers_charge(pod, node, 1);
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, pod: PodId, refusal: &Refusal) {
@@ -197,7 +204,11 @@ impl Control {
 
     /// Why a pod found no node, recorded when it changes.
     pub(super) fn tell_refusal(&mut self, cx: &mut Cx<'_>, pod: PodId, refusal: &Refusal) {
-        let counts = (refusal.insufficient_resources, refusal.refused_otherwise);
+        self.tell_refused_by(cx, pod, (refusal.insufficient_resources, refusal.refused_otherwise));
+    }
+
+    /// The same, of nodes that have not enough and nodes that are refused for another reason.
+    pub(super) fn tell_refused_by(&mut self, cx: &mut Cx<'_>, pod: PodId, counts: (u32, u32)) {
         if self.scheduling.refused.insert(pod, counts) != Some(counts) {
             let (insufficient, refused) = counts;
             let cause = self.pods[pod].last_fact;
@@ -210,6 +221,9 @@ impl Control {
 
     /// Sets the alarm for the next decision or the next thing due in the queue.
     pub(super) fn wake_scheduler(&mut self, cx: &mut Cx<'_>) {
+        if self.offer_policy().is_some() {
+            return self.plan_offers(cx);
+        }
         let quiet_at = self.quiet_at();
         let state = &mut self.scheduling;
         let due = if state.queue.is_ready() { Some(cx.now) } else { state.queue.next_wake() };
@@ -230,6 +244,7 @@ impl Control {
     /// A pod will never be decided on any more.
     pub(super) fn forget_in_queue(&mut self, cx: &mut Cx<'_>, pod: PodId) {
         self.scheduling.queue.remove(pod);
+        self.want_no_launch(pod);
         self.scheduling.refused.remove(&pod);
         self.scheduling.scheduler.withdraw(pod);
         self.preempts_no_more(pod);
@@ -242,6 +257,8 @@ impl Control {
         let request = self.request(pod);
         self.scheduling.scheduler.release(&request, node);
         self.pods[pod].assumed = None;
+        self.offers_charge(pod, node, -1);
+        self.offers_stirred();
         self.pod_moved(cx, Event::PodReleased, pod);
         self.wake_scheduler(cx);
     }
@@ -262,6 +279,7 @@ impl Control {
 
     /// Something changed: pods that were refused may fit now.
     pub(super) fn tell_queue(&mut self, cx: &mut Cx<'_>, event: Event) {
+        self.offers_stirred();
         let Scheduling { queue, scheduler, .. } = &mut self.scheduling;
         if let Event::NodeAdded | Event::NodeUpdated(_) = event {
             let helps = |waiting, filters| scheduler.node_helps(event, (waiting, filters));

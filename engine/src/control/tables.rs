@@ -25,6 +25,8 @@ pub(super) struct PodRow {
     pub(super) phase: PodPhase,
     /// Deletion was asked for, with this grace.
     pub(super) deleting: Option<Span>,
+    /// Its node is silent and another replica takes its place: it does not count until it is back.
+    pub(super) absent: bool,
     /// The object is gone.
     pub(super) gone: bool,
     pub(super) created: Time,
@@ -61,7 +63,11 @@ pub(super) struct PodRow {
 impl PodRow {
     /// Counts as a replica: exists, is not being deleted, has not ended, is not about to be replaced.
     pub(super) fn active(&self) -> bool {
-        !self.gone && self.deleting.is_none() && self.phase != PodPhase::Finished && self.leaving.is_none()
+        !self.gone
+            && self.deleting.is_none()
+            && self.phase != PodPhase::Finished
+            && self.leaving.is_none()
+            && !self.absent
     }
 
     /// What it contributes to its revision's counts.

@@ -7,7 +7,7 @@ use crate::control::{Alarm, Control, Cx, Write};
 use crate::fact::{Client, FactId, FactKind};
 use crate::ids::{RevisionId, WorkloadId};
 use crate::model::{Amount, Strategy, WorkloadKind};
-use crate::profile::Rollout;
+use crate::profile::{ReplacePolicy, Rollout};
 use crate::rollout::slots::Verdict;
 use crate::rollout::{RevisionState, proportional, recreate, surge};
 use crate::time::Time;
@@ -18,6 +18,7 @@ enum Movement {
     Surge(Amount, Amount),
     Recreate,
     Slots,
+    Replace(ReplacePolicy),
 }
 
 impl Control {
@@ -61,6 +62,7 @@ impl Control {
             (WorkloadKind::Pod | WorkloadKind::ReplicaSet, ..) => Movement::Fixed,
             (_, Strategy::Recreate, _) => Movement::Recreate,
             (_, _, Rollout::Slots(_)) => Movement::Slots,
+            (_, _, Rollout::Replace(policy)) => Movement::Replace(*policy),
             (_, Strategy::RollingUpdate { max_surge, max_unavailable }, _) => {
                 Movement::Surge(max_surge, max_unavailable)
             }
@@ -96,6 +98,7 @@ impl Control {
             }
             Movement::Recreate => self.sync_recreate(cx, workload, (&new, &old)),
             Movement::Slots => self.sync_slots(cx, workload),
+            Movement::Replace(policy) => self.sync_replace(cx, workload, (&new, &old), &policy),
         }
         self.track_progress(cx, workload, &new, &old);
     }

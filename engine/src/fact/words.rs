@@ -119,6 +119,14 @@ pub enum Note {
     Disconnected,
     /// The keys by which nodes are known expired while the store could not be written.
     PresenceExpired,
+    /// A version failed before, and its next launch waits.
+    LaunchDelayed,
+    /// A launched task does not run in time and is killed.
+    LaunchOverdue,
+    /// A silent node may not be called unreachable yet: only so many may in a time.
+    RemovalRateLimited,
+    /// A task's node is unreachable and another takes its place, but it would count again if it came back.
+    UnreachableInactive,
 }
 
 /// What a node runs short of.

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::pressure::Signals;
-use super::{Balanced, FailureAction, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Wake};
+use super::{Balanced, FailureAction, Permits, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Wake};
 use crate::model::Amount;
 use crate::time::Span;
 
@@ -51,6 +51,8 @@ pub enum Value {
     Word(String),
     /// A value for each of several signals: `memory.available<100Mi,nodefs.available<10%`.
     Signals(Signals),
+    /// So many in a time: `1/10m`.
+    Permits(Permits),
 }
 
 impl fmt::Display for Value {
@@ -67,6 +69,7 @@ impl fmt::Display for Value {
             Self::Switch(on) => write!(f, "{on}"),
             Self::Word(word) => f.write_str(word),
             Self::Signals(signals) => signals.fmt(f),
+            Self::Permits(permits) => permits.fmt(f),
         }
     }
 }
@@ -98,6 +101,8 @@ pub enum Kind {
     Switch,
     /// Amounts or lengths of time by signal.
     Signals,
+    /// So many in a time.
+    Permits,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -121,6 +126,7 @@ impl Kind {
             Self::Amount => amount(text).map(Value::Amount),
             Self::Switch => text.parse().ok().map(Value::Switch),
             Self::Signals => Signals::read(text).map(Value::Signals),
+            Self::Permits => Permits::read(text).map(Value::Permits),
             Self::Word(words) => words.contains(&text).then(|| Value::Word(text.to_owned())),
         }
     }
@@ -143,6 +149,7 @@ impl Kind {
                 "amounts such as `memory.available<100Mi,nodefs.available<10%`, or times such as `memory.available=90s`"
                     .into()
             }
+            Self::Permits => "so many in a time such as `1/10mins`, or `none`".into(),
             Self::Word(words) => format!("one of `{}`", words.join("`, `")),
         }
     }
@@ -296,6 +303,15 @@ impl Field for Signals {
     }
 }
 
+impl Field for Permits {
+    fn value(&self, _: Kind) -> Value {
+        Value::Permits(*self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        if let Value::Permits(permits) = value { Some(permits) } else { None }
+    }
+}
+
 impl Field for bool {
     fn value(&self, _: Kind) -> Value {
         Value::Switch(*self)
@@ -385,6 +401,8 @@ mod fleet;
 mod kubernetes;
 #[path = "flags_machine.rs"]
 mod machine;
+#[path = "flags_marathon.rs"]
+mod marathon;
 #[path = "flags_nomad.rs"]
 mod nomad;
 #[path = "flags_nomad_life.rs"]
@@ -434,6 +452,7 @@ const fn joined<const N: usize>(lists: &[&[Flag]]) -> [Flag; N] {
 }
 pub(super) use cattle::FLAGS as CATTLE;
 pub(super) use fleet::FLAGS as FLEET;
+pub(super) use marathon::FLAGS as MARATHON;
 pub(super) use swarm::FLAGS as SWARM;
 pub(super) use tutum::FLAGS as TUTUM;
 

@@ -85,6 +85,16 @@ impl Profile {
                 "each {pod} tolerates a silent node for {default_toleration}, then is evicted; {} nodes a minute may be evicted{later}",
                 per_minute(*rate)
             ),
+            Eviction::Unreachable(lost) if lost.inactive_after.is_zero() => {
+                format!(
+                    "every {pod} of the node is replaced as soon as it is {}, from the next offers",
+                    self.words.unhealthy
+                )
+            }
+            Eviction::Unreachable(lost) => format!(
+                "every {pod} of the node is replaced {} after it is {}, from the next offers",
+                lost.inactive_after, self.words.unhealthy
+            ),
             Eviction::Suspect => {
                 format!("each {pod} of the node is suspect: it stays in service until its replacement runs{later}")
             }
@@ -102,6 +112,10 @@ impl Profile {
         match &self.eviction {
             Eviction::Taints(_) => format!(
                 "a cut-off node runs its {pod}s on until it hears of their deletion; replacements start after the toleration"
+            ),
+            Eviction::Unreachable(lost) => format!(
+                "a cut-off node runs its {pod}s on; back within {} the older copy stays, later it is killed",
+                lost.expunge_after
             ),
             Eviction::Suspect => {
                 format!(
@@ -140,6 +154,14 @@ impl Profile {
                     policy.initial, policy.max
                 )
             }
+            Restart::Replace { .. } if let super::Dispatch::Offers(offers) = self.dispatch => format!(
+                "replaced by a new {} after {}, each wait {}.{:02} times as long as the last, to {}",
+                self.words.pod,
+                offers.backoff.initial,
+                offers.backoff.factor / 1_000,
+                offers.backoff.factor % 1_000 / 10,
+                offers.backoff.max
+            ),
             Restart::Replace { max_attempts } => {
                 let bound = max_attempts.map_or_else(|| "for ever".to_owned(), |n| format!("{n} times at most"));
                 let delay = self.replication.replacement_delay;
@@ -154,6 +176,11 @@ impl Profile {
                 "old ones go as new ones are ready: {} more and {} fewer than wanted; called stalled after {progress_deadline}, never undone",
                 amount(*max_surge),
                 amount(*max_unavailable)
+            ),
+            Rollout::Replace(policy) => format!(
+                "up to {}% more are started, {}% stay healthy, each healthy new one ends an old one; no deadline, never undone",
+                policy.max_over / 10,
+                policy.min_health / 10
             ),
             Rollout::Slots(update) => {
                 let at_once = if update.parallelism == 0 {

@@ -17,9 +17,11 @@ mod fleet;
 mod honours;
 mod kubernetes;
 pub mod machine;
+mod marathon;
 mod mechanism;
 mod nearest;
 mod nomad;
+mod offers;
 mod placement;
 mod plain;
 pub mod pressure;
@@ -39,8 +41,9 @@ pub use balancer::{Balancer, Consequence, Covers, Newcomer};
 pub use control_plane::{ControlPlane, RateLimit};
 pub use detection::{Detection, Grace, Granted};
 pub use discovery::{Discovery, SlicePolicy};
-pub use mechanism::Aspect;
 pub use honours::Wish;
+pub use mechanism::Aspect;
+pub use offers::{Framework, LaunchBackoff, Offers, Permits, ReplacePolicy, Unreachable};
 pub use placement::{Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Wake};
 pub use recovery::{
     CountedRestart, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartMode, RestartRule,

@@ -57,6 +57,9 @@ pub enum Dispatch {
         /// New ones are noticed at once.
         watches: bool,
     },
+    /// Not by one scheduler: what is free on a node is offered to frameworks in turn, and the pods that wait at one of
+    /// them take the first offer that they can use. Filters count, scores and sampling do not.
+    Offers(super::Offers),
 }
 
 /// Which of the feasible nodes is taken.

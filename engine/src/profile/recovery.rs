@@ -18,6 +18,8 @@ pub enum Eviction {
     /// Pods go on serving and are replaced; each goes when its replacement is ready. One whose node is back before that
     /// stays, and the replacement is dropped.
     Suspect,
+    /// They are replaced after a while and forgotten after another, each by its own or the profile's strategy.
+    Unreachable(super::Unreachable),
 }
 
 /// Rate-limited eviction by taints.
@@ -86,6 +88,8 @@ pub enum Removal {
     Crowded,
     /// The highest slot, the newest replica.
     Newest,
+    /// On silent nodes, not started, started last.
+    Youngest,
 }
 
 /// What happens to a container that ends.

@@ -2,7 +2,7 @@
 //!
 //! A new profile is a file that builds it and an entry here. Start at [`ENTRIES`].
 
-use super::{Profile, cattle, fleet, kubernetes, nomad, swarm, tutum};
+use super::{Profile, cattle, fleet, kubernetes, marathon, nomad, swarm, tutum};
 
 /// An orchestrator by its name.
 pub(super) struct Entry {
@@ -35,6 +35,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::single("fleet", fleet::profile),
     Entry::single("tutum", tutum::profile),
     Entry::single("cattle", cattle::profile),
+    Entry { name: "marathon", newest: marathon::profile, releases: marathon::RELEASES, release: marathon::release },
     Entry { name: "nomad", newest: nomad::profile, releases: nomad::RELEASES, release: nomad::release },
 ];
 

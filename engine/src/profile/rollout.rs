@@ -21,6 +21,9 @@ pub enum Rollout {
     },
     /// Slots are updated one by one by a number of workers.
     Slots(SlotUpdate),
+    /// New replicas start beside the old ones up to a capacity, and each that is healthy ends an old one. It has no
+    /// deadline and never turns back.
+    Replace(super::ReplacePolicy),
 }
 
 /// Update slot by slot.

@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod job;
 pub mod proportional;
 pub mod recreate;
+pub mod replace;
 pub mod replication;
 pub mod slots;
 pub mod stateful;

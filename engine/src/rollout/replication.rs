@@ -74,6 +74,7 @@ pub fn removals(order: Removal, pods: &[PodFacts], count: u32, now: Time) -> Vec
         Removal::RankedExactly => ranked_exactly(pods),
         Removal::Crowded => crowded(pods),
         Removal::Newest => newest(pods),
+        Removal::Youngest => youngest(pods),
     };
     sorted.into_iter().take(count as usize).collect()
 }
@@ -117,6 +118,21 @@ fn ranked_exactly(pods: &[PodFacts]) -> Vec<PodId> {
 fn newest(pods: &[PodFacts]) -> Vec<PodId> {
     let mut sorted: Vec<&PodFacts> = pods.iter().collect();
     sorted.sort_by_key(|pod| Reverse((pod.tie, pod.created, pod.id)));
+    sorted.into_iter().map(|pod| pod.id).collect()
+}
+
+/// Source: mesosphere/marathon:src/main/scala/mesosphere/marathon/core/deployment/ScalingProposition.scala,
+/// `sortByConditionAndDate` with the default `killSelection`.
+fn youngest(pods: &[PodFacts]) -> Vec<PodId> {
+    let mut sorted: Vec<&PodFacts> = pods.iter().collect();
+    sorted.sort_by_key(|pod| {
+        let condition = match pod.stage {
+            Stage::Unknown => 0,
+            Stage::Pending => 1,
+            Stage::Running => 2,
+        };
+        (condition, Reverse(pod.created), Reverse(pod.id))
+    });
     sorted.into_iter().map(|pod| pod.id).collect()
 }
 

@@ -4,6 +4,7 @@ mod discovery;
 mod guard;
 mod jobs;
 mod kubernetes;
+mod marathon;
 mod nomad;
 mod pressure;
 mod random;
