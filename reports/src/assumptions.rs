@@ -64,6 +64,7 @@ pub fn show(value: &Value) -> String {
         Value::Switch(on) => on.to_string(),
         Value::Word(word) => word.clone(),
         Value::Signals(signals) => signals.to_string(),
+        Value::Permits(permits) => permits.to_string(),
     }
 }
 

@@ -246,6 +246,10 @@ pub(crate) fn note_in_words(note: Note) -> Cow<'static, str> {
         Note::TargetUnhealthy => "its load balancer finds it unhealthy and sends nothing to it any more",
         Note::Superseded => "it goes on until another one is ready in its place",
         Note::Reinstated => "it stays after all, and what was to replace it is dropped",
+        Note::LaunchDelayed => "its version failed before: its launch waits for the back-off",
+        Note::LaunchOverdue => "it does not run in time and is killed (task_launch_timeout)",
+        Note::RemovalRateLimited => "it is silent, and may not be called unreachable yet (agent_removal_rate_limit)",
+        Note::UnreachableInactive => "its node is unreachable and another takes its place (UnreachableInactive)",
     };
     words.into()
 }

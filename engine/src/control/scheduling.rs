@@ -62,7 +62,7 @@ impl Scheduling {
             round: false,
             phase: match profile.dispatch {
                 Dispatch::Rounds { every, .. } => streams.stream(Purpose::ControlLoop, 2).span(Span::ZERO, every),
-                Dispatch::Queue | Dispatch::Ticks { .. } => Span::ZERO,
+                Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Offers(_) => Span::ZERO,
             },
             refused: BTreeMap::new(),
             debounce: Debounce::default(),
