@@ -4,7 +4,7 @@
 //! have no effect, and says so. Nothing depends on a profile's name: a policy that reads a wish says so in
 //! the function of its group below. Start at [`Profile::honours`].
 
-use super::{Filter, Placement, Profile, Restart, Rollout, Score};
+use super::{Dispatch, Eviction, Filter, Placement, Profile, Restart, Rollout, Score};
 
 /// Something that a workload may wish and an orchestrator may not know. See [`crate::model::Wishes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,24 @@ impl Wish {
 impl Profile {
     /// True when a workload that wishes this gets it under this profile.
     pub fn honours(&self, wish: Wish) -> bool {
-        self.restart.honours(wish) || self.rollout.honours(wish) || self.placement.honours(wish)
+        // Frameworks that launch from offers decide on restarts and on places themselves.
+        let launches = match self.dispatch {
+            Dispatch::Offers(_) => honoured_by_offers(wish),
+            _ => self.restart.honours(wish) || self.placement.honours(wish),
+        };
+        launches || self.eviction.honours(wish) || self.rollout.honours(wish)
+    }
+}
+
+/// What a workload decides itself about its launches from offers.
+fn honoured_by_offers(wish: Wish) -> bool {
+    matches!(wish, Wish::RescheduleDelay | Wish::DistinctOne | Wish::DistinctMany | Wish::Groups | Wish::Together)
+}
+
+impl Eviction {
+    /// What a workload decides itself about its replicas on silent nodes.
+    fn honours(&self, wish: Wish) -> bool {
+        matches!((self, wish), (Self::Unreachable(_), Wish::Unreachable))
     }
 }
 
@@ -144,6 +161,7 @@ impl Rollout {
     /// What a workload decides itself about its updates.
     fn honours(&self, wish: Wish) -> bool {
         match self {
+            Self::Replace(_) => wish == Wish::Capacity,
             // Lowered into surge and unavailability, the time until available, and the deadline of the rollout.
             Self::Surge { .. } => matches!(
                 wish,
