@@ -8,7 +8,7 @@ use crate::control::{Alarm, Control, Cx, PodPhase};
 use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{PodId, WorkloadId};
 use crate::message::{Check, Order, OrderKind};
-use crate::model::Exposure;
+use crate::model::{Exposure, Probe, ProbeRole};
 use crate::profile::{Balancer, Consequence, Covers, Newcomer};
 use crate::time::{Span, Time};
 
@@ -45,6 +45,7 @@ impl Control {
         let covered = match balancer.covers {
             Covers::Nobody => false,
             Covers::Declared => wish.is_some(),
+            Covers::Probed => wish.is_some() || self.probe_of(workload).is_some(),
             Covers::Exposed => {
                 let exposed = |s| self.catalog.services[s].exposure == Exposure::LoadBalancer;
                 wish.is_some() || services.iter().any(|&s| exposed(s))
@@ -52,6 +53,10 @@ impl Control {
             Covers::Services => wish.is_some() || !services.is_empty(),
         };
         let mut own = balancer.clone();
+        if let (Covers::Probed, Some(probe)) = (balancer.covers, self.probe_of(workload)) {
+            (own.interval, own.timeout) = (probe.period, probe.timeout);
+            (own.unhealthy_after, own.healthy_after) = (probe.failure_threshold, probe.success_threshold);
+        }
         if let Some(wish) = wish {
             own.interval = wish.interval.unwrap_or(own.interval);
             own.timeout = wish.timeout.unwrap_or(own.timeout);
@@ -61,6 +66,32 @@ impl Control {
             own.startup_grace = wish.startup_grace.unwrap_or(own.startup_grace);
         }
         covered.then_some(own)
+    }
+
+    /// The probe by which a workload's replicas are asked from outside.
+    fn probe_of(&self, workload: WorkloadId) -> Option<Probe> {
+        let containers = &self.catalog.templates[self.catalog.workloads[workload].template].containers;
+        let role = |role| containers.iter().find_map(|container| container.probe(role)).cloned();
+        role(ProbeRole::Readiness).or_else(|| role(ProbeRole::Liveness))
+    }
+
+    /// A replica was placed: it may take only so long until it is found well.
+    pub(super) fn initializes(&self, cx: &mut Cx<'_>, cause: FactId, pod: PodId) {
+        if self.profile.discovery.balancer.as_ref().is_none_or(|balancer| balancer.initializing.is_none()) {
+            return;
+        }
+        let balancer = self.balancer_of(self.pods[pod].workload);
+        if let Some(limit) = balancer.and_then(|balancer| balancer.initializing) {
+            cx.timers.set(cx.now + limit, cause, Alarm::NeverWell(pod));
+        }
+    }
+
+    /// A replica should have been found well by now.
+    pub(super) fn never_well(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId) {
+        if self.pods[pod].active() && self.pods[pod].target.opinion != Opinion::Healthy {
+            self.pods[pod].target.opinion = Opinion::Unhealthy;
+            self.target_failed(cx, cause, pod);
+        }
     }
 
     /// The phase of a pod whose containers run: its agent's word, and the balancer's where that counts. A pod that the
@@ -120,6 +151,11 @@ impl Control {
         }
     }
 
+    /// Replicas of a workload that are ready.
+    fn well(&self, workload: WorkloadId) -> u32 {
+        self.workloads[workload].revisions.iter().map(|&r| self.revisions[r].tally.ready).sum()
+    }
+
     /// A target failed, and the time is over in which that is overlooked.
     pub(super) fn target_failed(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId) {
         let row = &self.pods[pod];
@@ -131,6 +167,12 @@ impl Control {
         let rolling = self.workloads[workload].rollout.is_some();
         match balancer.consequence {
             Consequence::Nothing | Consequence::Readiness => {}
+            // Source: rancher/cattle:code/iaas/service-discovery/server/src/main/java/io/cattle/platform/
+            // servicediscovery/deployment/impl/healthaction/RecreateOnQuorumHealthCheckActionHandler.java.
+            Consequence::StopFirstAbove(quorum) if self.well(workload) < quorum => {}
+            Consequence::StopFirstAbove(_) => {
+                self.delete_pod(cx, (Client::Replication, cause), (pod, Deletion::TargetUnhealthy, None));
+            }
             // A rollout has its own bounds for replicas in addition.
             Consequence::StartFirst if !rolling => self.supersede(cx, cause, (pod, Deletion::TargetUnhealthy)),
             Consequence::StartFirst | Consequence::StopFirst => {

@@ -85,6 +85,8 @@ pub(crate) enum Alarm {
     SyncService(ServiceId),
     /// The monitor may find a node silent, unless it was heard since (stamp).
     Monitor { node: NodeId, stamp: u32 },
+    /// A node writes its key again, unless there was other news of it since (stamp).
+    BeatsAgain { node: NodeId, stamp: u32 },
     /// A silent node's connection may be given up, unless it was heard since (stamp).
     Disconnect { node: NodeId, stamp: u32 },
     /// A node waits for its eviction taint, unless it recovered (stamp).
@@ -141,6 +143,8 @@ pub(crate) enum Alarm {
     Reconnected { stamp: u32 },
     /// A target of the load balancer failed, and that is overlooked no longer.
     TargetFailed(PodId),
+    /// A replica should have been found well by now.
+    NeverWell(PodId),
     /// A replica has waited for its substitute for long enough.
     SubstitutionOver(PodId),
 }
@@ -311,6 +315,7 @@ impl Control {
             Alarm::SyncWorkload(workload) => self.sync_workload(cx, workload),
             Alarm::SyncService(service) => self.sync_service(cx, cause, service),
             Alarm::Monitor { node, stamp } => self.monitor(cx, node, stamp),
+            Alarm::BeatsAgain { node, stamp } => self.beats_again(cx, cause, node, stamp),
             Alarm::Disconnect { node, stamp } => self.disconnect(cx, cause, node, stamp),
             Alarm::QueueEviction { node, stamp } => self.queue_eviction(cx, cause, node, stamp),
             Alarm::EvictNext(zone) => self.evict_next(cx, zone),
@@ -339,6 +344,7 @@ impl Control {
             Alarm::RenewalFailed { part, stamp } => self.renewal_failed(cx, cause, part, stamp),
             Alarm::Reconnected { stamp } => self.reconnected(cx, cause, stamp),
             Alarm::TargetFailed(pod) => self.target_failed(cx, cause, pod),
+            Alarm::NeverWell(pod) => self.never_well(cx, cause, pod),
             Alarm::SubstitutionOver(pod) => self.substitution_over(cx, cause, pod),
         }
         if self.budgets.touched() {

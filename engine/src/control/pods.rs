@@ -76,6 +76,7 @@ impl Control {
             cx.timers.set(seen.max(row.not_before), fact, Alarm::Assign(pod));
         }
         self.nodes[node].pods.push(pod);
+        self.initializes(cx, fact, pod);
         self.await_volumes(cx, pod, node);
         self.tolerate_from_now(cx, pod, node);
         self.weigh_taints(cx, fact, pod, node);

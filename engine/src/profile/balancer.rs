@@ -28,6 +28,8 @@ pub struct Balancer {
     pub consequence: Consequence,
     /// Verdicts on a replica that runs for less than this have no consequence.
     pub startup_grace: Span,
+    /// A replica that is not found well within this time after it was placed counts as failing; `None`: it may take for ever.
+    pub initializing: Option<Span>,
 }
 
 /// Whose replicas a load balancer asks.
@@ -37,7 +39,9 @@ pub enum Covers {
     Nobody,
     /// Those of workloads that say so.
     Declared,
-    /// Those, and those behind a service of type `LoadBalancer`.
+    /// Those, and those whose containers declare a probe, asked at the pace of that probe.
+    Probed,
+    /// Those of workloads that say so, and those behind a service of type `LoadBalancer`.
     Exposed,
     /// Those behind any service.
     Services,
@@ -61,7 +65,9 @@ pub enum Consequence {
     Readiness,
     /// In addition a failing one is stopped, and then another started.
     StopFirst,
-    /// In addition another one is started, and the failing one is stopped when that one is ready.
+    /// The same, as long as so many others are well.
+    StopFirstAbove(u32),
+    /// In addition to its readiness another one is started, and the failing one is stopped when that one is ready.
     StartFirst,
 }
 
@@ -83,6 +89,7 @@ impl Balancer {
             fail_open: false,
             consequence: Consequence::Nothing,
             startup_grace: Span::ZERO,
+            initializing: None,
         }
     }
 }

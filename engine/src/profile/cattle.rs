@@ -4,7 +4,7 @@
 //! Rancher replace what it cannot reach. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, Placement, Ports,
+    AgentPolicy, Balancer, Choice, Consequence, ControlPlane, Covers, Detection, Discovery, Eviction, FailureAction, Filter, Grace, Newcomer, Placement, Ports,
     Probing, Profile, Removal, Replication, Restart, Rollout, Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
 use crate::time::Span;
@@ -72,7 +72,25 @@ pub(super) fn profile() -> Profile {
             style: SlotStyle::Batches,
         }),
         agent: AgentPolicy { probes: Probing::Reported, ..plain.agent },
-        discovery: Discovery { lag: Span::from_secs(1), ..plain.discovery },
+        discovery: Discovery { lag: Span::from_secs(1), balancer: Some(health_check()), ..plain.discovery },
         ..plain
+    }
+}
+
+/// Health checks: HAProxy on other hosts asks, and Rancher recreates what all of them find unhealthy.
+/// Source: rancher/rancher.github.io:rancher/v1.6/en/cattle/health-checks/index.md.
+fn health_check() -> Balancer {
+    Balancer {
+        covers: Covers::Probed,
+        interval: Span::from_millis(2_000),
+        timeout: Span::from_millis(2_000),
+        unhealthy_after: 3,
+        healthy_after: 2,
+        // It is initializing; nothing that is found of it then counts.
+        newcomer: Newcomer::OnProbation,
+        consequence: Consequence::StopFirst,
+        // Source: the same, `initializing_timeout`.
+        initializing: Some(Span::from_secs(60)),
+        ..Balancer::haproxy()
     }
 }

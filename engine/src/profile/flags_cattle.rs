@@ -3,7 +3,7 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
-use crate::profile::{FailureAction, Grace, Ports, Profile, Restart, RestartWhen, Rollout, Score, SlotOrder};
+use crate::profile::{Balancer, Consequence, FailureAction, Grace, Ports, Profile, Restart, RestartWhen, Rollout, Score, SlotOrder};
 use crate::time::Span;
 
 /// All of them.
@@ -95,6 +95,55 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         Kind::Span,
         agent.default_grace
     ),
+    // Health checks.
+    flag!(
+        "health_check.interval",
+        "Time between two questions of a health check that does not say so itself.",
+        "rancher/rancher.github.io:rancher/v1.6/en/cattle/health-checks/index.md",
+        Kind::Period,
+        in discovery.balancer, Some(balancer) => balancer.interval
+    ),
+    flag!(
+        "health_check.response_timeout",
+        "Time after which a question has failed.",
+        "rancher/rancher.github.io:rancher/v1.6/en/cattle/health-checks/index.md",
+        Kind::Span,
+        in discovery.balancer, Some(balancer) => balancer.timeout
+    ),
+    flag!(
+        "health_check.unhealthy_threshold",
+        "Failures in a row that make a container unhealthy.",
+        "rancher/rancher.github.io:rancher/v1.6/en/cattle/health-checks/index.md",
+        Kind::Positive,
+        in discovery.balancer, Some(balancer) => balancer.unhealthy_after
+    ),
+    flag!(
+        "health_check.healthy_threshold",
+        "Successes in a row that make it healthy.",
+        "rancher/rancher.github.io:rancher/v1.6/en/cattle/health-checks/index.md",
+        Kind::Positive,
+        in discovery.balancer, Some(balancer) => balancer.healthy_after
+    ),
+    flag!(
+        "health_check.initializing_timeout",
+        "A container that was not healthy within this time is unhealthy.",
+        "rancher/rancher.github.io:rancher/v1.6/en/cattle/health-checks/index.md",
+        Kind::Period,
+        |p| checks(p).initializing.unwrap_or(Span::ZERO),
+        |p, v| if let Some(checks) = &mut p.discovery.balancer {
+            checks.initializing = Some(field(v));
+        }
+    ),
+    flag!(
+        "health_check.strategy",
+        "What is done with an unhealthy container.",
+        "rancher/cattle:code/iaas/model/src/main/java/io/cattle/platform/core/addon/InstanceHealthCheck.java",
+        Kind::Word(STRATEGIES),
+        |p| Strategy(checks(p).consequence),
+        |p, v| if let Some(checks) = &mut p.discovery.balancer {
+            checks.consequence = field::<Strategy>(v).0;
+        }
+    ),
     // Upgrades.
     flag!(
         "batchSize",
@@ -151,4 +200,30 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
 
 fn sorts(profile: &Profile) -> bool {
     profile.placement.scores.iter().any(|(score, _)| *score == Score::FewestPods)
+}
+
+fn checks(profile: &Profile) -> &Balancer {
+    profile.discovery.balancer.as_ref().expect("the profile is built with health checks")
+}
+
+/// What is done with an unhealthy container, under Rancher's names; the quorum is its default of one.
+const STRATEGIES: &[&str] = &["recreate", "recreateOnQuorum", "none"];
+
+/// A consequence under its name.
+struct Strategy(Consequence);
+
+impl Field for Strategy {
+    fn value(&self, _: Kind) -> super::Value {
+        let at = match self.0 {
+            Consequence::StopFirstAbove(_) => 1,
+            Consequence::Nothing | Consequence::Readiness => 2,
+            Consequence::StopFirst | Consequence::StartFirst => 0,
+        };
+        super::Value::Word(STRATEGIES[at].to_owned())
+    }
+    fn from_value(value: super::Value) -> Option<Self> {
+        let super::Value::Word(word) = value else { return None };
+        let known = [Consequence::StopFirst, Consequence::StopFirstAbove(1), Consequence::Readiness];
+        STRATEGIES.iter().position(|strategy| *strategy == word).map(|at| Self(known[at]))
+    }
 }

@@ -4,7 +4,7 @@
 //! such and nothing else. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, LocalRestart,
+    AgentPolicy, Balancer, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, LocalRestart,
     Placement, Ports, Probing, Profile, Removal, Replaced, Replication, Restart, RestartWhen, Rollout, Score,
     SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
@@ -65,6 +65,8 @@ pub(super) fn profile() -> Profile {
         discovery: Discovery {
             // A container's address is in the overlay's DNS; how long an answer is kept is not published.
             lag: Span::from_secs(1),
+            // Source: docker-archive/dockercloud-haproxy:README.md: `check` with HAProxy's own values.
+            balancer: Some(Balancer::haproxy()),
             ..plain.discovery
         },
         ..plain

@@ -106,7 +106,7 @@ impl Compiler<'_> {
             profile,
             priority: spec.priority,
             fixed,
-            demand: Demand::of(spec, &self.placement.args.ignored_resources),
+            demand: Demand::of(spec, self.placement),
             hard: Vec::new(),
             soft: Vec::new(),
             soft_needs_all: !spec.spread.is_empty() || self.placement.args.default_constraints.is_some(),

@@ -4,6 +4,7 @@
 
 use crate::ids::{NodeId, Symbol, Table};
 use crate::model::{Bytes, HostPort, MilliCpu, NodeSpec, PodTemplate, Resources};
+use crate::profile::{Placement, Ports};
 use crate::scheduler::outcome::{Reason, Verdict};
 
 /// What one pod takes, compiled from its template.
@@ -22,8 +23,13 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    /// `ignored`: extended resources whose lack refuses no node.
-    pub(super) fn of(template: &PodTemplate, ignored: &[Symbol]) -> Self {
+    /// What a pod takes of a node as a placement counts it.
+    pub(super) fn of(template: &PodTemplate, placement: &Placement) -> Self {
+        let ignored = &placement.args.ignored_resources;
+        let published = match placement.published_ports {
+            Ports::Host => &template.published[..],
+            Ports::Shared => &[],
+        };
         let requests = &template.requests;
         let extended = || requests.extended.iter().copied().filter(|e| e.1 > 0);
         Self {
@@ -32,7 +38,7 @@ impl Demand {
             ephemeral: requests.ephemeral.0,
             extended: extended().collect(),
             checked: extended().filter(|e| !ignored.contains(&e.0)).collect(),
-            ports: template.host_ports.iter().copied().filter(|p| p.port > 0).collect(),
+            ports: template.host_ports.iter().chain(published).copied().filter(|p| p.port > 0).collect(),
             score_cpu: template.score_cpu.0,
             score_memory: template.score_memory.0,
         }

@@ -1,6 +1,7 @@
 //! The engine through the loop, against a scripted world: timelines of real systems with their tolerances.
 
 mod discovery;
+mod founders;
 mod guard;
 mod jobs;
 mod kubernetes;

@@ -11,6 +11,7 @@
 //! Source: kubernetes/kubernetes:staging/src/k8s.io/client-go/tools/leaderelection/leaderelection.go.
 
 mod outage;
+mod presence;
 mod takeover;
 
 use crate::control::{Alarm, Control, Cx};
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     mail: Vec<(FactId, InputKind)>,
     /// Elections so far: each has its own luck.
     elections: u32,
+    /// Where nodes are known by keys: when the first of them could use the store again after its last outage.
+    first_back: Time,
 }
 
 /// Who acts on an alarm.
@@ -71,6 +74,7 @@ impl Parts {
             shelf: Vec::new(),
             mail: Vec::new(),
             elections: 0,
+            first_back: Time::ZERO,
         }
     }
 
@@ -106,6 +110,7 @@ pub(super) fn owner(alarm: &Alarm) -> Owner {
         Alarm::Commit(_) | Alarm::Assign(_) | Alarm::Admitted { .. } => Owner::Api,
         Alarm::Evict { .. } | Alarm::DrainNext(_) => Owner::Api,
         Alarm::Send { client, .. } => client_owner(*client),
+        Alarm::BeatsAgain { .. } => Owner::Api,
         Alarm::Elected { .. } | Alarm::RenewalFailed { .. } | Alarm::Reconnected { .. } => Owner::Nobody,
         _ => Owner::Part(Component::Controllers),
     }
@@ -229,6 +234,10 @@ impl Control {
         let looked = luck.span(Span::ZERO, poll(&mut luck.clone()));
         let i = part as usize;
         self.parts.stamp[i] += 1;
+        // Every node can lead where they are known by keys. A lease that ran out during an outage is taken by the first.
+        let vacant = self.profile.control.machine.presence.is_some()
+            && self.parts.idle[i].is_some_and(|since| cx.now.since(since) + election.renew_deadline >= election.lease);
+        let expired = if vacant { self.parts.first_back.max(cx.now) } else { expired };
         let at = (expired + looked + election.sync).max(cx.now);
         cx.timers.set(at, cause, Alarm::Elected { part, stamp: self.parts.stamp[i] });
     }

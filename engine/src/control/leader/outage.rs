@@ -72,10 +72,9 @@ impl Control {
         if self.parts.stamp[Component::ApiServer as usize] != stamp || self.broken() {
             return;
         }
-        if self.parts.blocked.take().is_none() {
-            return;
-        }
+        let Some(since) = self.parts.blocked.take() else { return };
         let fact = cx.facts.record(cx.now, cause, FactKind::LeaderElected { component: Component::ApiServer });
+        self.keys_lapse(cx, fact, since);
         self.unshelve(cx, Owner::Api);
         for (cause, kind) in std::mem::take(&mut self.parts.mail) {
             self.input(cx, cause, kind);

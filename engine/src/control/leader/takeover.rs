@@ -82,6 +82,9 @@ impl Control {
         if steady && !healthy {
             return self.heartbeats(cx, cause, node, Beats::Steady);
         }
+        if healthy && self.profile.control.machine.presence.is_some() {
+            return; // Its key says how long it lives, whoever looks.
+        }
         if !steady && healthy {
             self.nodes[node].last_heard = if memory == Memory::Lost { cx.now } else { last };
             let why = self.nodes[node].cause;
