@@ -52,6 +52,9 @@ const LIBRARY: &[Embedded] = embedded! {
     "zone-loss", "One of three zones goes dark: what do users notice?", [SHOP];
     "webhook-deadlock", "The webhook that guards every pod loses its own pods: who lets them back in?", [POLICY];
     "online-boutique", "Google's Online Boutique loses one of three zones", [BOUTIQUE];
+    "founders-tutum", "A node is saturated for good: does Tutum ever move its containers?", [];
+    "founders-fleet", "etcd cannot be written for a minute: what does fleet do to machines that are well?", [];
+    "founders-cattle", "A host dies under Rancher: which containers come back by themselves?", [];
     "k8s-01-dead-node", "A node dies. Why does it take six minutes until its pods run elsewhere?", [];
     "k8s-02-mass-failure", "Sixty of 120 nodes of a zone die at once. How long does the last of them wait to be given up?", [];
     "k8s-03-zone-mostly-dead", "Sixty percent of two zones die. Why does nobody move the pods of the small one, and those of the large one so slowly?", [];

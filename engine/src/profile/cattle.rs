@@ -4,8 +4,9 @@
 //! Rancher replace what it cannot reach. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Balancer, Choice, Consequence, ControlPlane, Covers, Detection, Discovery, Eviction, FailureAction, Filter, Grace, Newcomer, Placement, Ports,
-    Probing, Profile, Removal, Replication, Restart, Rollout, Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
+    AgentPolicy, Balancer, Choice, Consequence, ControlPlane, Covers, Detection, Discovery, Eviction, FailureAction,
+    Filter, Grace, Newcomer, Placement, Ports, Probing, Profile, Removal, Replication, Restart, Rollout, Score,
+    SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
 use crate::time::Span;
 

@@ -3,7 +3,9 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
-use crate::profile::{Balancer, Consequence, FailureAction, Grace, Ports, Profile, Restart, RestartWhen, Rollout, Score, SlotOrder};
+use crate::profile::{
+    Balancer, Consequence, FailureAction, Grace, Ports, Profile, Restart, RestartWhen, Rollout, Score, SlotOrder,
+};
 use crate::time::Span;
 
 /// All of them.

@@ -4,9 +4,9 @@
 //! such and nothing else. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Balancer, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace, LocalRestart,
-    Placement, Ports, Probing, Profile, Removal, Replaced, Replication, Restart, RestartWhen, Rollout, Score,
-    SlotOrder, SlotStyle, SlotUpdate, Words, flags,
+    AgentPolicy, Balancer, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace,
+    LocalRestart, Placement, Ports, Probing, Profile, Removal, Replaced, Replication, Restart, RestartWhen, Rollout,
+    Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
 use crate::model::PlacementStrategy;
 use crate::time::Span;

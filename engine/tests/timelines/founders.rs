@@ -3,6 +3,7 @@
 use shakedown_engine::fact::{Component, Exit, FactKind, Note};
 use shakedown_engine::ids::{NodeId, WorkloadId};
 use shakedown_engine::message::{Instances, Operation, PartChange};
+use shakedown_engine::model::BalancerWish;
 use shakedown_engine::time::{Span, Time};
 
 use crate::script::{Lab, Setup, nodes};
@@ -105,7 +106,11 @@ fn an_etcd_stall_beyond_the_ttl_takes_all_machines_away_and_moves_what_ran_well(
         assert_eq!(notes(&lab, Note::PresenceExpired).len(), 5, "seed {seed}: every key expired");
         assert!(gone >= 2 && moved >= 4, "seed {seed}: {gone} machines were gone and {moved} units moved");
         assert_eq!(lab.ready(web), 10, "seed {seed}: all run again");
-        assert!(counts(&lab).iter().max() > Some(&2), "seed {seed}: whoever was back first got them: {:?}", counts(&lab));
+        assert!(
+            counts(&lab).iter().max() > Some(&2),
+            "seed {seed}: whoever was back first got them: {:?}",
+            counts(&lab)
+        );
     }
 }
 
@@ -213,4 +218,26 @@ fn cattle_upgrades_two_at_a_time_and_waits_for_people() {
     assert_eq!(fewest, 4);
     assert_eq!((lab.view().workload(web).updated, lab.ready(web)), (6, 6));
     assert_eq!(notes(&lab, Note::AwaitsConfirmation).len(), 1);
+}
+
+#[test]
+fn cattle_recreates_what_its_health_checks_find_unhealthy_and_may_choose_the_dead_host_again() {
+    let mut again = 0;
+    for seed in 0..10 {
+        let (mut setup, web) = service("cattle", 10);
+        setup.catalog.workloads[web].wishes.balanced = Some(BalancerWish::default());
+        let mut lab = setup.start(seed);
+        lab.until(KILL);
+        assert_eq!(lab.ready(web), 10, "seed {seed}");
+        let lost = lab.on(NodeId(2));
+        lab.kill([NodeId(2)]);
+        lab.fail_targets(lost.clone());
+        lab.until(KILL + 20);
+        let deleted = lab.times(|k| matches!(k, FactKind::PodDeleting { .. }));
+        assert!(deleted.len() >= lost.len() && deleted[0] - (KILL as f64) < 10.0, "seed {seed}: {deleted:?}");
+        again += lab.on(NodeId(2)).len();
+        lab.until(KILL + 300);
+        assert_eq!(lab.ready(web), 10, "seed {seed}: after a minute of initializing they are tried elsewhere");
+    }
+    assert!(again > 0, "the host is not reconnecting yet, and has the fewest containers");
 }

@@ -62,7 +62,9 @@ impl Control {
         }
         let stamp = self.parts.stamp[Component::ApiServer as usize] + 1;
         self.parts.stamp[Component::ApiServer as usize] = stamp;
-        let most = cx.now.since(since).min(LONGEST_RECONNECT);
+        // Where nodes are known by keys, each of them tries again by itself (`presence`).
+        let known_by_keys = self.profile.control.machine.presence.is_some();
+        let most = if known_by_keys { Span::ZERO } else { cx.now.since(since).min(LONGEST_RECONNECT) };
         let wait = self.election_luck().span(Span::ZERO, most);
         cx.timers.set(cx.now + wait, cause, Alarm::Reconnected { stamp });
     }
