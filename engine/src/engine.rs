@@ -99,7 +99,7 @@ impl Engine {
             InputKind::Delivered { to: Address::Agent(node), message, .. } => {
                 self.agent(node, orders, facts, |agent, cx| agent.message(cx, cause, &message));
             }
-            InputKind::HostDown { node } => self.agents[node].host_down(),
+            InputKind::HostDown { node } => self.agents[node].host_down(&self.control.profile.restart, self.now),
             InputKind::HostUp { node } => self.agent(node, orders, facts, |agent, cx| agent.host_up(cx, cause)),
             InputKind::Reconnected { node } => {
                 self.agent(node, orders, facts, |agent, cx| agent.reconnected(cx, cause))

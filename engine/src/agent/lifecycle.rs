@@ -144,6 +144,7 @@ impl Pod {
         }
         let success = seen.why == Exit::Completed;
         let again = self.wants_restart(slot, hands, success);
+        let left = self.attempts_left(slot, hands, success);
         let this = &mut self.slots[slot];
         let ran = if this.state == State::Starting { Span::ZERO } else { seen.at.since(this.started) };
         this.state = State::Ended { success };
@@ -168,6 +169,10 @@ impl Pod {
             // One task that failed for good takes the others of its group with it.
             // Source: hashicorp/nomad:client/allocrunner/alloc_runner.go, `handleTaskStateUpdates`.
             Restart::Counted(_) if !success => self.end(hands, cause, success),
+            Restart::Engine { initial, max, reset } if again && left => {
+                let wait = self.engine_wait(slot, ran, (initial, max, reset));
+                return self.restart(slot, hands, Exited { cause, ..seen }, wait);
+            }
             Restart::Replace { .. } if again || !success => self.end(hands, cause, success),
             Restart::Local(policy) if again => {
                 let crashes = if ran >= policy.reset { 0 } else { this.crashes };
@@ -178,7 +183,11 @@ impl Pod {
                 }
                 return self.restart(slot, hands, Exited { cause, ..seen }, wait);
             }
-            Restart::InPlace { .. } | Restart::Counted(_) | Restart::Replace { .. } | Restart::Local(_) => {}
+            Restart::InPlace { .. }
+            | Restart::Counted(_)
+            | Restart::Engine { .. }
+            | Restart::Replace { .. }
+            | Restart::Local(_) => {}
         }
         cause
     }

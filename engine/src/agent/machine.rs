@@ -13,6 +13,7 @@ use super::{AgentTimer, Context, Due};
 use crate::fact::FactId;
 use crate::ids::{ImageId, NodeId, PodId};
 use crate::message::{Message, RuntimeEvent};
+use crate::profile::Restart;
 use crate::rng::Streams;
 use crate::time::Time;
 
@@ -43,8 +44,8 @@ impl Agent {
     }
 
     /// The host stops and the agent with it: nothing that it had planned or not noticed yet will happen.
-    pub fn host_down(&mut self) {
-        self.pods.clear();
+    pub fn host_down(&mut self, restart: &Restart, now: Time) {
+        self.keep_containers(restart, now);
         self.unseen.clear();
         self.pressure.reboot();
         self.desk.reboot();
@@ -52,10 +53,11 @@ impl Agent {
 
     /// The host runs: no container does, images are still on disk.
     pub fn host_up(&mut self, cx: &mut Context<'_>, cause: FactId) {
-        self.host_down();
+        self.host_down(&cx.profile.restart, cx.now);
         self.hands(cx).send(cause, Message::Register);
         self.hands(cx).heartbeats(cause);
         self.watch_pressure(cx, cause);
+        self.resume(cx, cause);
     }
 
     /// The control plane can be reached again. An agent registers until it was answered, and then never again.

@@ -7,6 +7,7 @@
 
 mod counted;
 mod desk;
+mod docker;
 mod images;
 mod lifecycle;
 mod machine;

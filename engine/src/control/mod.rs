@@ -26,6 +26,7 @@ mod job;
 mod leader;
 mod nodes;
 mod offers;
+mod once;
 mod operations;
 mod pods;
 mod pools;

@@ -191,6 +191,10 @@ impl Control {
             self.workloads[row.workload].desired = 0;
             return;
         }
+        if self.profile.replication.once {
+            self.replica_forgone(pod);
+            return self.observe_pod(cx, pod, SlotEvent::NewEnded);
+        }
         if self.stays_missing(pod, why) {
             let note = FactKind::Noted { subject: Subject::Pod(pod), note: Note::NotReplaced };
             cx.facts.record(cx.now, fact, note);
@@ -338,11 +342,15 @@ impl Control {
     pub(super) fn pod_reported(&mut self, cx: &mut Cx<'_>, cause: FactId, what: (PodId, NodeId, PodReport)) {
         let (pod, node, report) = what;
         let row = &self.pods[pod];
-        if row.gone || row.node != Some(node) {
+        let again = row.phase == PodPhase::Finished && matches!(report, PodReport::Finished { .. });
+        if row.gone || row.node != Some(node) || again {
             return;
         }
         let deleting = row.deleting.is_some();
         self.pods[pod].overwritten = false;
+        if self.stays_listed(pod) {
+            self.replica_back(cx, cause, (pod, report));
+        }
         // Of a resolution of seconds, like every time in the API.
         self.scheduling.scheduler.set_started(pod, Time::from_secs(cx.now.as_nanos() / 1_000_000_000));
         match report {
@@ -463,10 +471,12 @@ impl Control {
         if was_active {
             self.replica_lost(cx, (pod, fact), Deletion::Failed);
         }
-        if let Some(node) = node {
-            cx.tell(node, fact, Message::Terminate { pod, grace: Span::ZERO });
+        if !self.stays_listed(pod) {
+            if let Some(node) = node {
+                cx.tell(node, fact, Message::Terminate { pod, grace: Span::ZERO });
+            }
+            self.pod_removed(cx, pod);
         }
-        self.pod_removed(cx, pod);
         self.plan_revision(cx, revision, self.profile.control.watch_lag);
     }
 }

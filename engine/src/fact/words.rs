@@ -127,6 +127,16 @@ pub enum Note {
     RemovalRateLimited,
     /// A task's node is unreachable and another takes its place, but it would count again if it came back.
     UnreachableInactive,
+    /// No node has room for it, and it is refused for good.
+    NoResourcesAvailable,
+    /// It is to be moved, and no other node will have it; nobody tries again.
+    FailedToReschedule,
+    /// It was moved but not started, since it did not run where it was.
+    CreatedNotStarted,
+    /// It was moved while its node was gone, so this one is removed.
+    DuplicateRemoved,
+    /// The orchestrator knows no update: a client makes its containers anew, one after the other.
+    RecreatedByHand,
 }
 
 /// What a node runs short of.

@@ -8,6 +8,7 @@ mod node;
 mod pod;
 mod policy;
 mod resources;
+mod rule;
 mod service;
 mod storage;
 mod wishes;
@@ -25,6 +26,7 @@ pub use policy::{
     WebhookFailure, WebhookSpec,
 };
 pub use resources::{Bytes, MilliCpu, Resources};
+pub use rule::{About, Rule};
 pub use service::{Distribution, Exposure, ServiceSpec};
 pub use storage::{AccessMode, BindingMode, ClaimSpec, PodVolume, Reclaim, StorageClassSpec, VolumeSpec};
 pub use wishes::{

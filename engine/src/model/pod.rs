@@ -64,6 +64,8 @@ pub struct PodTemplate {
     pub grace: Option<Span>,
     /// What the agent does with containers that exit.
     pub restart: RestartPolicy,
+    /// Restarts in place at most, where the profile's container engine counts them (`on-failure:3`).
+    pub restart_attempts: Option<u32>,
     /// The API server refuses pods like these, whatever the cluster's state.
     pub refused: Option<Refused>,
 }
@@ -148,6 +150,7 @@ impl PodTemplate {
             host_network: false,
             grace: None,
             restart: RestartPolicy::Always,
+            restart_attempts: None,
             refused: None,
         }
     }

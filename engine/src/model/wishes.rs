@@ -175,6 +175,8 @@ pub struct PlacementWish {
     pub groups: Vec<Grouping>,
     /// Ranking in this order (ECS placement strategies, Tutum deployment strategy).
     pub strategies: Vec<PlacementStrategy>,
+    /// Conditions in the words of classic Swarm (`constraint:`, `affinity:`).
+    pub rules: Vec<super::Rule>,
 }
 
 /// Spread over the values of a node's attribute.

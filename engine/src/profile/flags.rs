@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::pressure::Signals;
-use super::{Balanced, FailureAction, Permits, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Wake};
+use super::{Balanced, FailureAction, Permits, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Strategy, Wake};
 use crate::model::Amount;
 use crate::time::Span;
 
@@ -344,6 +344,7 @@ macro_rules! words {
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
 words!(RestartMode { Fail = "fail", Delay = "delay" });
+words!(Strategy { Spread = "spread", Binpack = "binpack", Random = "random" });
 words!(Ports { Shared = "shared", Host = "host" });
 words!(RestartWhen { Declared = "declared", Off = "OFF", OnFailure = "ON_FAILURE", Always = "ALWAYS" });
 words!(Wake { Hints = "hints", Kinds = "kinds", Any = "any", Nothing = "nothing" });
@@ -413,6 +414,8 @@ mod pressure;
 mod storage;
 #[path = "flags_swarm.rs"]
 mod swarm;
+#[path = "flags_swarm_standalone.rs"]
+mod swarm_standalone;
 #[path = "flags_tutum.rs"]
 mod tutum;
 
@@ -454,6 +457,7 @@ pub(super) use cattle::FLAGS as CATTLE;
 pub(super) use fleet::FLAGS as FLEET;
 pub(super) use marathon::FLAGS as MARATHON;
 pub(super) use swarm::FLAGS as SWARM;
+pub(super) use swarm_standalone::FLAGS as SWARM_STANDALONE;
 pub(super) use tutum::FLAGS as TUTUM;
 
 #[cfg(test)]

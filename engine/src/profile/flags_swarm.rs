@@ -211,7 +211,7 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
 fn restart_attempts(profile: &crate::profile::Profile) -> u32 {
     match profile.restart {
         Restart::Replace { max_attempts } => max_attempts.unwrap_or(0),
-        Restart::InPlace { .. } | Restart::Counted(_) | Restart::Local(_) => {
+        Restart::InPlace { .. } | Restart::Counted(_) | Restart::Engine { .. } | Restart::Local(_) => {
             unreachable!("the flag is of a profile whose replicas are replaced")
         }
     }

@@ -144,6 +144,7 @@ pub(super) fn profile() -> Profile {
             // Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, BurstReplicas.
             burst: 500,
             slow_start: true,
+            once: false,
             replacement_delay: Span::ZERO,
             replaced: Replaced::All,
             removal: Removal::Ranked,

@@ -154,6 +154,9 @@ impl Profile {
                     policy.initial, policy.max
                 )
             }
+            Restart::Engine { initial, max, reset } => format!(
+                "restarted by the engine of its node after {initial}, doubling to {max}; a run of {reset} starts anew; nobody replaces it"
+            ),
             Restart::Replace { .. } if let super::Dispatch::Offers(offers) = self.dispatch => format!(
                 "replaced by a new {} after {}, each wait {}.{:02} times as long as the last, to {}",
                 self.words.pod,

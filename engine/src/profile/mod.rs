@@ -32,6 +32,7 @@ mod sampled;
 mod schedulers;
 pub mod storage;
 mod swarm;
+mod swarm_standalone;
 mod tutum;
 mod validate;
 
@@ -44,7 +45,9 @@ pub use discovery::{Discovery, SlicePolicy};
 pub use honours::Wish;
 pub use mechanism::Aspect;
 pub use offers::{Framework, LaunchBackoff, Offers, Permits, ReplacePolicy, Unreachable};
-pub use placement::{Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Wake};
+pub use placement::{
+    Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Strategy, Wake, Weights,
+};
 pub use recovery::{
     CountedRestart, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartMode, RestartRule,
     RestartWhen, TaintEviction,

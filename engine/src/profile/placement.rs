@@ -60,6 +60,8 @@ pub enum Dispatch {
     /// Not by one scheduler: what is free on a node is offered to frameworks in turn, and the pods that wait at one of
     /// them take the first offer that they can use. Filters count, scores and sampling do not.
     Offers(super::Offers),
+    /// The same, but who finds no node is refused for good: there is no queue to wait in (classic Swarm).
+    Once,
 }
 
 /// Which of the feasible nodes is taken.
@@ -81,6 +83,28 @@ pub enum Choice {
     FirstByName,
     /// The first by the strategy that the replica wishes, or by this one.
     Strategy(PlacementStrategy),
+    /// The one with the best weight, which also decides what fits (classic Swarm).
+    Weights(Weights),
+}
+
+/// Weights of classic Swarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// What counts as best.
+    pub strategy: Strategy,
+    /// Thousandths that a node is given beyond what it has: whole per cents count, of CPUs whole ones.
+    pub overcommit: u32,
+}
+
+/// Strategies of classic Swarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Least taken, then fewest containers.
+    Spread,
+    /// Most taken, then most containers.
+    Binpack,
+    /// Any, whether it has room or not.
+    Random,
 }
 
 /// What publishing a port takes.

@@ -73,6 +73,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
         replication: Replication {
             burst: 0,
             slow_start: false,
+            once: false,
             replacement_delay: Span::ZERO,
             replaced: Replaced::All,
             removal: Removal::Crowded,

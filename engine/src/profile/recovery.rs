@@ -56,6 +56,9 @@ pub struct Replication {
     pub burst: u32,
     /// Creations go in batches of 1, 2, 4, … as long as all succeed.
     pub slow_start: bool,
+    /// Replicas are created once: nobody replaces one that ends, is lost or finds no node, and one that ended stays
+    /// listed where it was until somebody removes it.
+    pub once: bool,
     /// A replacement of a failed or lost replica does not start before this has passed.
     pub replacement_delay: Span,
     /// Which lost replicas are replaced at all.
@@ -106,6 +109,18 @@ pub enum Restart {
     },
     /// The agent restarts it in place so many times within an interval; then the replica has failed.
     Counted(CountedRestart),
+    /// The container engine of the node restarts it in place by the container's own policy, managed or not: the first
+    /// wait comes before the very first restart, and what was running when the engine went down runs again when it is
+    /// back, if its policy is to run always. Containers stay on their node's disk until somebody removes them.
+    /// Source: moby/moby:daemon/internal/restartmanager/restartmanager.go.
+    Engine {
+        /// First wait; doubles with each restart.
+        initial: Span,
+        /// Longest wait.
+        max: Span,
+        /// After a run of this length the next wait is the first one again.
+        reset: Span,
+    },
     /// The replica ends, and the control plane starts another, perhaps elsewhere.
     Replace {
         /// Replacements per slot at most; `None`: no bound.

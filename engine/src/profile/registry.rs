@@ -2,7 +2,7 @@
 //!
 //! A new profile is a file that builds it and an entry here. Start at [`ENTRIES`].
 
-use super::{Profile, cattle, fleet, kubernetes, marathon, nomad, swarm, tutum};
+use super::{Profile, cattle, fleet, kubernetes, marathon, nomad, swarm, swarm_standalone, tutum};
 
 /// An orchestrator by its name.
 pub(super) struct Entry {
@@ -32,6 +32,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         release: kubernetes::releases::release,
     },
     Entry::single("swarm", swarm::profile),
+    Entry::single("swarm-standalone", swarm_standalone::profile),
     Entry::single("fleet", fleet::profile),
     Entry::single("tutum", tutum::profile),
     Entry::single("cattle", cattle::profile),

@@ -75,6 +75,7 @@ pub(super) fn profile() -> Profile {
         replication: Replication {
             burst: 0,
             slow_start: false,
+            once: false,
             // Source: moby/swarmkit:api/defaults/service.go, restart delay 5 s; it applies to tasks of dead nodes too.
             replacement_delay: Span::from_secs(5),
             replaced: Replaced::All,

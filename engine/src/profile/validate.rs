@@ -39,7 +39,9 @@ impl Profile {
 
     fn restart_backoff(&self) -> Option<(&'static str, Span, Span)> {
         match self.restart {
-            Restart::InPlace { initial, max, .. } => Some(("restart back-off", initial, max)),
+            Restart::InPlace { initial, max, .. } | Restart::Engine { initial, max, .. } => {
+                Some(("restart back-off", initial, max))
+            }
             Restart::Local(policy) => Some(("restart back-off", policy.initial, policy.max)),
             Restart::Counted(_) | Restart::Replace { .. } => None,
         }

@@ -29,6 +29,7 @@ impl Scheduler {
             }
             Choice::FewestOfWorkload { .. } => self.least_crowded(class, &scratch.feasible, luck),
             Choice::Sampled(_) => unreachable!("such choices are made by `nomad`"),
+            Choice::Weights(_) => unreachable!("such choices are made by `weights`"),
         }
     }
 }

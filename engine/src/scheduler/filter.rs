@@ -231,7 +231,7 @@ impl Scheduler {
     }
 
     /// The same into a verdict that is used again; false when the node is feasible.
-    fn verdict_into(&self, class: ClassId, node: NodeId, verdict: &mut Verdict) -> bool {
+    pub(super) fn verdict_into(&self, class: ClassId, node: NodeId, verdict: &mut Verdict) -> bool {
         if let Some(refused) = self.volumes.refuses_all() {
             *verdict = refused;
             return true;

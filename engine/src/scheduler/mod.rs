@@ -32,6 +32,7 @@ mod topology;
 mod usage;
 pub(crate) mod volumes;
 pub(crate) mod volumes_book;
+mod weights;
 
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub use usage::Requested;
 
 use crate::ids::{Id, ImageId, NodeId, PodId, Symbol, Table, TemplateId, WorkloadId};
 use crate::model::{Catalog, REGION_LABEL, WorkloadKind};
-use crate::profile::{DEFAULT_SCHEDULER, Placement, SchedulerProfile, Stopped};
+use crate::profile::{Choice, DEFAULT_SCHEDULER, Placement, SchedulerProfile, Stopped};
 use crate::rng::Stream;
 use crate::rollout::daemon;
 use crate::scheduler::class::{Carriers, Class, Compiler, notice};
@@ -114,6 +115,9 @@ pub struct Scheduler {
     scratch: Scratch,
     /// Where pods failed lately, for those that avoid such nodes.
     failures: alike::Failures,
+    /// By node, as far as choice by weights asks for it.
+    health: Vec<i64>,
+    rules: weights::Rules,
     /// Claims, volumes and who mounts what.
     pub(crate) volumes: volumes::Volumes,
 }
@@ -136,7 +140,9 @@ impl Scheduler {
         }
         let first = catalog.templates.rows().first().map_or(0, |template| template.priority);
         let alike = catalog.templates.rows().iter().all(|template| template.priority == first);
-        let differ = if alike { Differ::No } else { Differ::Yes };
+        // Rules of classic Swarm may ask what is on a node.
+        let asked = catalog.templates.rows().iter().any(|template| !template.wishes.rules.is_empty());
+        let differ = if alike && !asked { Differ::No } else { Differ::Yes };
         Self {
             usage: Usage::new(&catalog.nodes, catalog.known.empty, any_address),
             ledger: Ledger::new(Arc::clone(&catalog)),
@@ -160,6 +166,8 @@ impl Scheduler {
             looked: Looked::default(),
             scratch: Scratch::default(),
             failures: alike::Failures::default(),
+            health: vec![100; catalog.nodes.len()],
+            rules: weights::Rules::default(),
             volumes: volumes::Volumes::new(&catalog),
             catalog,
             profiles: named,
@@ -336,6 +344,9 @@ impl Scheduler {
             return Outcome::Placed { node, looked_at: 1, feasible: 1 };
         }
         let looked_at = self.find_feasible(ask);
+        if let Choice::Weights(weights) = self.placement(class).choice {
+            return self.by_weight((ask, looked_at), weights, luck);
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         let outcome = match scratch.feasible[..] {
             [] => Outcome::Refused(self.refusal(ask)),

@@ -15,6 +15,7 @@ mod scaling;
 mod scheduling;
 mod script;
 mod sets;
+mod standalone;
 mod swarm;
 mod swarm_placement;
 mod volumes;

@@ -1,0 +1,69 @@
+//! Standalone Docker Swarm (docker/swarm 1.2.9), the one before Swarm mode, over Docker 20.10 engines.
+//!
+//! A manager in front of single engines: it asks them what they have, and has no state of its own that it would restore.
+//! Recordings of a real one and what was made of them are in `docs/fidelity-swarm-standalone.md`.
+
+use super::{
+    AgentPolicy, Choice, ControlPlane, Discovery, Dispatch, Eviction, FailureAction, Filter, Placement, Ports, Profile,
+    Queue, Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Weights, Words, flags,
+};
+use crate::time::Span;
+
+/// A manager with default options.
+pub(super) fn profile() -> Profile {
+    let words = Words { pod: "container", workload: "group", unhealthy: "Unhealthy" };
+    let plain = super::plain::profile("swarm-standalone", "1.2.9", words);
+    Profile {
+        flags: flags::SWARM_STANDALONE,
+        control: ControlPlane {
+            // There is no store: this is the request to the engine. Measured: a create takes 10-30 ms.
+            store_write: Span::from_millis(20),
+            watch_lag: Span::from_millis(1),
+            ..plain.control
+        },
+        queue: Queue { wake: Wake::Nothing, ..plain.queue },
+        // Source: docker-archive/classicswarm:cluster/swarm/cluster.go, `createContainer`; measured: `-c 1` ten times on
+        // 4 nodes of 2 CPUs is 8 containers and twice `no resources available to schedule container`.
+        dispatch: Dispatch::Once,
+        placement: Placement {
+            // Source: docker-archive/classicswarm:scheduler/strategy/strategy.go (the first of the list is the default)
+            // and cluster/swarm/cluster.go (`swarm.overcommit`, 0.05).
+            choice: Choice::Weights(Weights { strategy: Strategy::Spread, overcommit: 50 }),
+            published_ports: Ports::Host,
+            // Health, port, constraint (as node affinity) and what Swarm has no word for but manifests bring along.
+            // Capacity is looked at by the weights alone.
+            filters: vec![
+                Filter::NodeUnschedulable,
+                Filter::NodeName,
+                Filter::TaintToleration,
+                Filter::NodeAffinity,
+                Filter::NodePorts,
+                Filter::InterPodAffinity,
+            ],
+            ..plain.placement
+        },
+        eviction: Eviction::Never,
+        replication: Replication { once: true, ..plain.replication },
+        // Source: moby/moby:daemon/internal/restartmanager/restartmanager.go. Measured with the manager dead.
+        restart: Restart::Engine {
+            initial: Span::from_millis(100),
+            max: Span::from_secs(60),
+            reset: Span::from_secs(10),
+        },
+        // There is no update. This is what a client does that recreates containers one by one (`docker-compose up`).
+        rollout: Rollout::Slots(SlotUpdate {
+            parallelism: 1,
+            delay: Span::ZERO,
+            order: SlotOrder::StopFirst,
+            monitor: Span::ZERO,
+            on_failure: FailureAction::Continue,
+            max_failure: 0,
+            style: SlotStyle::Workers,
+        }),
+        // Source: docker/cli:cli/command/container/stop.go, 10 s.
+        agent: AgentPolicy { default_grace: Span::from_secs(10), ..plain.agent },
+        // A dead node's containers stay listed as running, and so do their addresses.
+        discovery: Discovery { unready_on_unhealthy_node: false, ..plain.discovery },
+        ..plain
+    }
+}
