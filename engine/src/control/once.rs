@@ -34,7 +34,7 @@ impl Control {
     }
 
     /// A container that had ended runs again: its engine has started it.
-    pub(super) fn replica_back(&mut self, cx: &mut Cx<'_>, cause: FactId, (pod, report): (PodId, PodReport)) {
+    pub(super) fn container_back(&mut self, cx: &mut Cx<'_>, cause: FactId, (pod, report): (PodId, PodReport)) {
         let runs = matches!(report, PodReport::Starting | PodReport::Running { .. } | PodReport::Failing);
         let row = &self.pods[pod];
         if row.phase != PodPhase::Finished || row.deleting.is_some() || !runs {

@@ -349,7 +349,7 @@ impl Control {
         let deleting = row.deleting.is_some();
         self.pods[pod].overwritten = false;
         if self.stays_listed(pod) {
-            self.replica_back(cx, cause, (pod, report));
+            self.container_back(cx, cause, (pod, report));
         }
         // Of a resolution of seconds, like every time in the API.
         self.scheduling.scheduler.set_started(pod, Time::from_secs(cx.now.as_nanos() / 1_000_000_000));

@@ -62,7 +62,7 @@ impl Scheduling {
             round: false,
             phase: match profile.dispatch {
                 Dispatch::Rounds { every, .. } => streams.stream(Purpose::ControlLoop, 2).span(Span::ZERO, every),
-                Dispatch::Queue | Dispatch::Once | Dispatch::Ticks { .. } | Dispatch::Offers(_) => Span::ZERO,
+                Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Offers(_) => Span::ZERO,
             },
             refused: BTreeMap::new(),
             debounce: Debounce::default(),
@@ -197,7 +197,7 @@ impl Control {
 
     fn refuse(&mut self, cx: &mut Cx<'_>, pod: PodId, refusal: &Refusal) {
         self.tell_refusal(cx, pod, refusal);
-        if self.profile.dispatch == Dispatch::Once {
+        if self.profile.replication.once {
             return self.refuse_for_good(cx, pod);
         }
         if !self.make_way(cx, pod, refusal.filters()) {

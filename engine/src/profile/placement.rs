@@ -60,8 +60,6 @@ pub enum Dispatch {
     /// Not by one scheduler: what is free on a node is offered to frameworks in turn, and the pods that wait at one of
     /// them take the first offer that they can use. Filters count, scores and sampling do not.
     Offers(super::Offers),
-    /// The same, but who finds no node is refused for good: there is no queue to wait in (classic Swarm).
-    Once,
 }
 
 /// Which of the feasible nodes is taken.

@@ -56,7 +56,7 @@ pub struct Replication {
     pub burst: u32,
     /// Creations go in batches of 1, 2, 4, … as long as all succeed.
     pub slow_start: bool,
-    /// Replicas are created once: nobody replaces one that ends, is lost or finds no node, and one that ended stays
+    /// Replicas are created once: nobody replaces one that ends, is lost or finds no node (there is no queue to wait in), and one that ended stays
     /// listed where it was until somebody removes it.
     pub once: bool,
     /// A replacement of a failed or lost replica does not start before this has passed.

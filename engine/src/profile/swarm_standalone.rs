@@ -4,8 +4,8 @@
 //! Recordings of a real one and what was made of them are in `docs/fidelity-swarm-standalone.md`.
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, Discovery, Dispatch, Eviction, FailureAction, Filter, Placement, Ports, Profile,
-    Queue, Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Weights, Words, flags,
+    AgentPolicy, Choice, ControlPlane, Discovery, Eviction, FailureAction, Filter, Placement, Ports, Profile, Queue,
+    Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Weights, Words, flags,
 };
 use crate::time::Span;
 
@@ -22,9 +22,6 @@ pub(super) fn profile() -> Profile {
             ..plain.control
         },
         queue: Queue { wake: Wake::Nothing, ..plain.queue },
-        // Source: docker-archive/classicswarm:cluster/swarm/cluster.go, `createContainer`; measured: `-c 1` ten times on
-        // 4 nodes of 2 CPUs is 8 containers and twice `no resources available to schedule container`.
-        dispatch: Dispatch::Once,
         placement: Placement {
             // Source: docker-archive/classicswarm:scheduler/strategy/strategy.go (the first of the list is the default)
             // and cluster/swarm/cluster.go (`swarm.overcommit`, 0.05).
@@ -43,6 +40,8 @@ pub(super) fn profile() -> Profile {
             ..plain.placement
         },
         eviction: Eviction::Never,
+        // Source: docker-archive/classicswarm:cluster/swarm/cluster.go, `createContainer`; measured: `-c 1` ten times on
+        // 4 nodes of 2 CPUs is 8 containers and twice `no resources available to schedule container`.
         replication: Replication { once: true, ..plain.replication },
         // Source: moby/moby:daemon/internal/restartmanager/restartmanager.go. Measured with the manager dead.
         restart: Restart::Engine {
