@@ -255,6 +255,15 @@ pub(crate) fn note_in_words(note: Note) -> Cow<'static, str> {
         Note::LaunchOverdue => "it does not run in time and is killed (task_launch_timeout)",
         Note::RemovalRateLimited => "it is silent, and may not be called unreachable yet (agent_removal_rate_limit)",
         Note::UnreachableInactive => "its node is unreachable and another takes its place (UnreachableInactive)",
+        Note::Healthy => "it has run for long enough to count as healthy",
+        Note::Unhealthy => "it failed, or was not healthy by its deadline",
+        Note::Promoted => "its canaries are promoted",
+        Note::UnhealthyAllocations => "its update failed: unhealthy allocations",
+        Note::ProgressDeadline => "its update failed: no progress within the deadline",
+        Note::RescheduledLater => "a replica that failed is placed anew after a wait",
+        Note::RescheduledNever => "a replica that failed has used up its attempts and is not placed anew",
+        Note::Unknown => "its node is silent, and it counts as unknown",
+        Note::Reconnected => "its node is back, and it counts again",
     };
     words.into()
 }

@@ -21,6 +21,7 @@ mod daemon;
 mod endpoints;
 mod events;
 mod garbage;
+mod groups;
 mod hints;
 mod job;
 mod leader;
@@ -142,6 +143,8 @@ pub(crate) enum Alarm {
     RenewalFailed { part: Component, stamp: u32 },
     /// The API can be used again.
     Reconnected { stamp: u32 },
+    /// Something about a group of replicas.
+    Group(groups::GroupAlarm),
     /// A target of the load balancer failed, and that is overlooked no longer.
     TargetFailed(PodId),
     /// A replica should have been found well by now.
@@ -196,6 +199,7 @@ pub(crate) struct Control {
     crons: BTreeMap<WorkloadId, cron::CronRow>,
     stateful: BTreeMap<WorkloadId, stateful::NamedSet>,
     daemons: daemon::Daemons,
+    groups: groups::Groups,
     autoscalers: Table<AutoscalerId, autoscaler::AutoscalerRow>,
     pools: pools::Pools,
     /// Templates that pods are made of instead of their revision's, since a default priority came to be.
@@ -246,6 +250,7 @@ impl Control {
             crons: BTreeMap::new(),
             stateful: BTreeMap::new(),
             daemons: daemon::Daemons::default(),
+            groups: groups::Groups::default(),
             autoscalers: catalog.autoscalers.iter().map(|_| autoscaler::AutoscalerRow::default()).collect(),
             pools: pools::Pools::new(&catalog),
             twins: BTreeMap::new(),
@@ -344,6 +349,7 @@ impl Control {
             Alarm::Elected { part, stamp } => self.elected(cx, cause, part, stamp),
             Alarm::RenewalFailed { part, stamp } => self.renewal_failed(cx, cause, part, stamp),
             Alarm::Reconnected { stamp } => self.reconnected(cx, cause, stamp),
+            Alarm::Group(alarm) => self.group_due(cx, cause, alarm),
             Alarm::TargetFailed(pod) => self.target_failed(cx, cause, pod),
             Alarm::NeverWell(pod) => self.never_well(cx, cause, pod),
             Alarm::SubstitutionOver(pod) => self.substitution_over(cx, cause, pod),

@@ -138,6 +138,7 @@ impl Control {
                 }
             }
             Eviction::AtOnce => {
+                self.lose_replicas(cx, fact, node);
                 self.delete_pods_of(cx, (Client::Eviction, fact), node, Deletion::NodeLost);
                 // An update does not wait for the old task of a node that is down.
                 // Source: moby/swarmkit:manager/orchestrator/restart/restart.go, `DelayStart` and its node watch.
@@ -188,7 +189,7 @@ impl Control {
 
     /// Deletes all pods bound to a node.
     pub(super) fn delete_pods_of(&mut self, cx: &mut Cx<'_>, by: (Client, FactId), node: NodeId, why: Deletion) {
-        for pod in self.nodes[node].pods.clone() {
+        for pod in self.nodes[node].pods.clone().into_iter().filter(|&pod| !self.is_unknown(pod)).collect::<Vec<_>>() {
             self.delete_pod(cx, by, (pod, why, None));
         }
     }
@@ -212,6 +213,7 @@ impl Control {
         }
         self.rate_zones(cx, fact);
         self.agent_back(cx, fact, node);
+        self.reconcile_unknown(cx, fact, node);
         // An agent sees in its watch that its word was overwritten and says it again. One that was cut off does so when
         // it reconnects; this is for those that only fell silent.
         // Source: kubernetes/kubernetes:pkg/kubelet/status/status_manager.go, `needsReconcile`.

@@ -20,6 +20,7 @@ impl Control {
             Operation::Delete { workload } => self.remove_workload(cx, cause, workload),
             Operation::Scale { workload, replicas } => self.scale(cx, cause, workload, replicas),
             Operation::Deploy { workload, template } => self.deploy(cx, cause, workload, template),
+            Operation::Promote { workload } => self.promote(cx, cause, workload),
             Operation::Undo { workload } => self.undo(cx, cause, workload),
             Operation::Redeclare { workload, details } => self.redeclare(cx, cause, workload, &details),
             Operation::Pause { workload } => self.pause(cx, cause, workload),
@@ -74,13 +75,15 @@ impl Control {
         row.scaled_for = replicas;
         row.cause = fact;
         match self.catalog.workloads[workload].kind {
-            WorkloadKind::Job => return self.begin_run(cx, fact, workload),
+            WorkloadKind::Job if !self.is_group(workload) => return self.begin_run(cx, fact, workload),
             WorkloadKind::CronJob => return self.begin_cron(cx, fact, workload),
             _ => {}
         }
         let revision = self.revision_of(cx, fact, workload, template);
         self.workloads[workload].current = Some(revision);
         self.set_applied(workload);
+        self.group_applied(workload);
+        self.evaluate(cx, workload, fact);
         self.plan_workload(cx, workload, fact);
     }
 
@@ -112,6 +115,7 @@ impl Control {
         let from = std::mem::replace(&mut row.desired, replicas);
         row.cause = cx.facts.record(cx.now, cause, FactKind::Scaled { workload, from, to: replicas });
         let fact = row.cause;
+        self.evaluate(cx, workload, fact);
         self.plan_workload(cx, workload, fact);
     }
 
@@ -144,6 +148,7 @@ impl Control {
             self.set_deployed(cx, workload);
             return self.plan_workload(cx, workload, fact);
         }
+        self.evaluate(cx, workload, fact);
         self.restore_attempts(workload);
         self.begin_slot_update(cx, workload, former);
         self.plan_workload(cx, workload, fact);
@@ -186,6 +191,7 @@ impl Control {
                 return self.job_held(cx, fact, workload);
             }
             self.restart_slot_update(cx, workload);
+            self.evaluate(cx, workload, fact);
             self.plan_workload(cx, workload, fact);
         }
     }
@@ -225,6 +231,7 @@ impl Control {
             if std::mem::take(&mut self.nodes[node].cordoned) {
                 self.nodes[node].news = cx.facts.record(cx.now, cause, FactKind::NodeUncordoned { node });
                 self.stop_draining(cx, node);
+                self.stop_draining_groups(node);
                 self.show_node_to_scheduler(node);
                 self.node_changed_for_queue(cx);
             }
@@ -236,6 +243,9 @@ impl Control {
         if self.profile.control.machine.evictions.is_some() {
             return self.drain_by_eviction(cx, cause, nodes);
         }
+        if self.drain_groups(cx, cause, nodes) {
+            return;
+        }
         for &node in nodes.iter().filter(|node| self.nodes[**node].exists()).collect::<Vec<_>>() {
             self.delete_pods_of(cx, (Client::Operator, cause), node, Deletion::Drained);
         }
@@ -246,7 +256,9 @@ impl Control {
         let declared = self.catalog.workloads[workload].progress_deadline;
         match &self.profile.rollout {
             crate::profile::Rollout::Surge { progress_deadline, .. } => Some(declared.unwrap_or(*progress_deadline)),
-            crate::profile::Rollout::Slots(_) | crate::profile::Rollout::Replace(_) => None,
+            crate::profile::Rollout::Slots(_)
+            | crate::profile::Rollout::Replace(_)
+            | crate::profile::Rollout::Groups(_) => None,
         }
     }
 }

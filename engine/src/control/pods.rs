@@ -54,6 +54,7 @@ impl Control {
         self.mount_needs(cx, pod, fact);
         cx.timers.set(cx.now + self.profile.control.watch_lag, fact, Alarm::PodSeen(pod));
         self.slot_created(cx, pod);
+        self.group_created(cx, pod);
         self.job_pod_changed(cx, pod);
         self.creation_done(cx, revision);
         self.set_pod_created(cx, pod);
@@ -78,6 +79,7 @@ impl Control {
         self.nodes[node].pods.push(pod);
         self.initializes(cx, fact, pod);
         self.await_volumes(cx, pod, node);
+        self.group_bound(cx, pod);
         self.tolerate_from_now(cx, pod, node);
         self.weigh_taints(cx, fact, pod, node);
         if !self.nodes[node].exists() {
@@ -174,6 +176,9 @@ impl Control {
     fn replica_lost(&mut self, cx: &mut Cx<'_>, lost: (PodId, FactId), why: Deletion) {
         let (pod, fact) = lost;
         let row = &self.pods[pod];
+        if self.is_group(row.workload) {
+            return self.group_lost(cx, lost, why);
+        }
         if self.is_job(row.workload) {
             if why != Deletion::Failed {
                 self.job_pod_deleting(cx, (pod, fact), why);
@@ -293,6 +298,7 @@ impl Control {
         self.observe_pod(cx, pod, SlotEvent::OldStopped);
         self.job_pod_gone(cx, pod);
         self.set_pod_gone(cx, pod);
+        self.group_removed(cx, pod);
         self.pools_changed(cx);
         self.plan_workload(cx, workload, fact);
     }
@@ -417,6 +423,7 @@ impl Control {
             self.observe_pod(cx, pod, SlotEvent::NewRunning);
             self.substitute_ready(cx, pod);
         }
+        self.replica_turned(cx, pod);
         self.set_pod_changed(cx, pod, fact);
         self.plan_workload(cx, workload, fact);
         let min_ready = self.catalog.workloads[workload].min_ready;
@@ -468,7 +475,9 @@ impl Control {
             self.failed_on_node(cx, pod);
         }
         self.delay_launches(cx, pod);
-        if was_active {
+        if was_active && self.is_group(self.pods[pod].workload) {
+            self.group_ended(cx, (pod, fact), (success, how.1.at));
+        } else if was_active {
             self.replica_lost(cx, (pod, fact), Deletion::Failed);
         }
         if !self.stays_listed(pod) {

@@ -17,7 +17,7 @@ impl Control {
     /// Plans a look at a revision, unless one is planned.
     pub(super) fn plan_revision(&mut self, cx: &mut Cx<'_>, revision: RevisionId, after: Span) {
         let workload = self.revisions[revision].workload;
-        if self.is_job(workload) || self.is_set(workload) {
+        if self.is_job(workload) || self.is_set(workload) || self.is_group(workload) {
             return; // Its own controller looks after it.
         }
         let row = &mut self.revisions[revision];
@@ -91,6 +91,9 @@ impl Control {
         if self.is_job(self.revisions[revision].workload) {
             return self.job_creation_done(cx, revision);
         }
+        if self.is_group(self.revisions[revision].workload) {
+            return; // `group_created` has counted it.
+        }
         let row = &mut self.revisions[revision];
         row.creating -= 1;
         match (row.creating, row.to_create) {
@@ -122,6 +125,9 @@ impl Control {
         // Source: kubernetes/kubernetes:pkg/controller/replicaset/replica_set.go, `slowStartBatch`.
         row.to_create = 0;
         let workload = row.workload;
+        if self.is_group(workload) {
+            return self.group_refused(cx, workload);
+        }
         if self.is_set(workload) {
             let slot = self.revisions[revision].losses.pop_back().map_or(ANY_SLOT, |loss| loss.slot);
             self.set_creation_refused(cx, revision, slot);

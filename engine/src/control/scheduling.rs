@@ -170,7 +170,9 @@ impl Control {
     /// Looks for a node, and says how long that takes.
     pub(super) fn try_place(&mut self, pod: PodId) -> (Outcome, Span) {
         let request = self.request(pod);
+        let lent = self.lend_place(pod);
         let outcome = self.scheduling.scheduler.place(&request);
+        self.take_back_place(lent);
         let looked_at = match &outcome {
             Outcome::Placed { looked_at, .. } => *looked_at,
             Outcome::Refused(refusal) => refusal.looked_at,

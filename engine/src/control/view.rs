@@ -181,7 +181,7 @@ impl<'a> View<'a> {
             view.working |= self.control.job_working(revision);
             view.working |= r.creating > 0 || r.to_create > 0 || r.deleting > 0 || r.sync_planned || r.scaling;
         }
-        view.working |= self.control.set_works(id);
+        view.working |= self.control.set_works(id) || self.control.group_works(id);
         if let Some(updated) = self.control.stateful_updated(id) {
             view.updated = updated;
         }

@@ -19,12 +19,13 @@ enum Movement {
     Recreate,
     Slots,
     Replace(ReplacePolicy),
+    Group,
 }
 
 impl Control {
     /// Plans a look at a workload, unless one is planned.
     pub(super) fn plan_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, cause: FactId) {
-        if self.is_job(workload) {
+        if self.is_job(workload) || self.is_group(workload) {
             return; // Its own controller looks after it.
         }
         let row = &mut self.workloads[workload];
@@ -58,11 +59,15 @@ impl Control {
 
     fn movement(&self, workload: WorkloadId) -> Movement {
         let spec = &self.catalog.workloads[workload];
+        if self.is_group(workload) {
+            return Movement::Group;
+        }
         match (spec.kind, spec.strategy, &self.profile.rollout) {
             (WorkloadKind::Pod | WorkloadKind::ReplicaSet, ..) => Movement::Fixed,
             (_, Strategy::Recreate, _) => Movement::Recreate,
             (_, _, Rollout::Slots(_)) => Movement::Slots,
             (_, _, Rollout::Replace(policy)) => Movement::Replace(*policy),
+            (_, Strategy::Default, Rollout::Groups(_)) => Movement::Fixed,
             (_, Strategy::RollingUpdate { max_surge, max_unavailable }, _) => {
                 Movement::Surge(max_surge, max_unavailable)
             }
@@ -99,6 +104,7 @@ impl Control {
             Movement::Recreate => self.sync_recreate(cx, workload, (&new, &old)),
             Movement::Slots => self.sync_slots(cx, workload),
             Movement::Replace(policy) => self.sync_replace(cx, workload, (&new, &old), &policy),
+            Movement::Group => return self.sync_group(cx, workload),
         }
         self.track_progress(cx, workload, &new, &old);
     }

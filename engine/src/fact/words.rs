@@ -137,6 +137,24 @@ pub enum Note {
     DuplicateRemoved,
     /// The orchestrator knows no update: a client makes its containers anew, one after the other.
     RecreatedByHand,
+    /// A replica has run for long enough to count as healthy.
+    Healthy,
+    /// A replica of an update failed or was not healthy in time.
+    Unhealthy,
+    /// Canaries are taken for good.
+    Promoted,
+    /// An update failed: a replica was unhealthy.
+    UnhealthyAllocations,
+    /// An update failed: no replica became healthy in time.
+    ProgressDeadline,
+    /// A failed replica is placed anew later.
+    RescheduledLater,
+    /// A failed replica has used up its attempts and is not placed anew.
+    RescheduledNever,
+    /// A replica's node is silent, and it is not given up yet.
+    Unknown,
+    /// A replica that was unknown is back with its node.
+    Reconnected,
 }
 
 /// What a node runs short of.

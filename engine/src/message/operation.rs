@@ -42,6 +42,11 @@ pub enum Operation {
         /// Its details from now on.
         details: Box<Details>,
     },
+    /// Takes canaries for good, and lets the update go on (`nomad deployment promote`).
+    Promote {
+        /// Which.
+        workload: WorkloadId,
+    },
     /// Goes back to the revision before.
     Undo {
         /// Which.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::pressure::Signals;
 use super::{Balanced, FailureAction, Permits, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Strategy, Wake};
-use crate::model::Amount;
+use crate::model::{Amount, Growth};
 use crate::time::Span;
 
 /// One overridable value.
@@ -343,6 +343,32 @@ macro_rules! words {
 
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
+/// Growth by other factors than two is a workload's own wish.
+impl Growth {
+    /// Its words, as a flag takes them.
+    pub(super) const WORDS: &'static [&'static str] = &["constant", "exponential", "fibonacci"];
+}
+
+impl Field for Growth {
+    fn value(&self, _: Kind) -> Value {
+        let word = match self {
+            Self::Constant => "constant",
+            Self::Factor(_) => "exponential",
+            Self::Fibonacci => "fibonacci",
+        };
+        Value::Word(word.to_owned())
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Word(word) = value else { return None };
+        match word.as_str() {
+            "constant" => Some(Self::Constant),
+            "exponential" => Some(Self::Factor(2_000)),
+            "fibonacci" => Some(Self::Fibonacci),
+            _ => None,
+        }
+    }
+}
+
 words!(RestartMode { Fail = "fail", Delay = "delay" });
 words!(Strategy { Spread = "spread", Binpack = "binpack", Random = "random" });
 words!(Ports { Shared = "shared", Host = "host" });

@@ -152,6 +152,9 @@ impl Restart {
             Self::Replace { .. } => {
                 matches!(wish, Wish::RestartDelay | Wish::RestartAttempts | Wish::RestartWindow)
             }
+            Self::Counted(_) => {
+                matches!(wish, Wish::RestartDelay | Wish::RestartAttempts | Wish::RestartWindow | Wish::RestartForEver)
+            }
             _ => false,
         }
     }
@@ -162,6 +165,20 @@ impl Rollout {
     fn honours(&self, wish: Wish) -> bool {
         match self {
             Self::Replace(_) => wish == Wish::Capacity,
+            Self::Groups(_) => matches!(
+                wish,
+                Wish::RescheduleDelay
+                    | Wish::RescheduleAttempts
+                    | Wish::UpdateParallelism
+                    | Wish::Canary
+                    | Wish::MinHealthy
+                    | Wish::HealthyDeadline
+                    | Wish::ProgressDeadline
+                    | Wish::AutoRevert
+                    | Wish::Migrate
+                    | Wish::LostAfter
+                    | Wish::Survivor
+            ),
             // Lowered into surge and unavailability, the time until available, and the deadline of the rollout.
             Self::Surge { .. } => matches!(
                 wish,

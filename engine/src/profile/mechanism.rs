@@ -185,6 +185,14 @@ impl Profile {
                 policy.max_over / 10,
                 policy.min_health / 10
             ),
+            Rollout::Groups(groups) => {
+                let update = &groups.update;
+                let failure = if update.auto_revert { "turns back" } else { "stays where it is" };
+                format!(
+                    "{} at a time, the next when those have been healthy for {}; without progress for {} it fails and {failure}",
+                    update.max_parallel, update.min_healthy, update.progress_deadline
+                )
+            }
             Rollout::Slots(update) => {
                 let at_once = if update.parallelism == 0 {
                     "all at once".to_owned()

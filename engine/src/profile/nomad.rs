@@ -4,10 +4,11 @@
 //! happens to nodes and allocations that fail. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, Eviction, FailureAction, FitAlgorithm,
-    Formula, Grace, Granted, Placement, Preempts, Profile, Replication, Restart, RestartMode, RestartRule, Rollout,
-    Sampled, SlotOrder, SlotStyle, SlotUpdate, Stopped, Words, flags,
+    AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, EvaluationWait, Eviction, FitAlgorithm,
+    Formula, Grace, Granted, GroupPolicy, MigrateRule, Placement, Preempts, Profile, Replication, RescheduleRule,
+    Restart, RestartMode, RestartRule, Rollout, Sampled, Stopped, UpdateRule, Words, flags,
 };
+use crate::model::Growth;
 use crate::time::Span;
 
 /// Releases that can be asked for, with their full names, newest first. The first one is the current release.
@@ -62,16 +63,7 @@ pub(super) fn profile() -> Profile {
             },
             jitter: 250,
         }),
-        // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultUpdateStrategy.
-        rollout: Rollout::Slots(SlotUpdate {
-            parallelism: 1,
-            delay: Span::ZERO,
-            order: SlotOrder::StopFirst,
-            monitor: Span::from_secs(10),
-            on_failure: FailureAction::Pause,
-            max_failure: 0,
-            style: SlotStyle::Workers,
-        }),
+        rollout: Rollout::Groups(Box::new(groups())),
         agent: AgentPolicy {
             // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultKillTimeout.
             default_grace: Span::from_secs(5),
@@ -104,6 +96,61 @@ fn sampled() -> Sampled {
         priority_delta: 10,
         // Source: hashicorp/nomad:nomad/config.go, DefaultSchedulerConfig.
         preempts: Preempts { system: true, service: false, batch: false, sysbatch: false },
+    }
+}
+
+/// How task groups are kept, moved and updated.
+fn groups() -> GroupPolicy {
+    GroupPolicy {
+        // Source: hashicorp/nomad:nomad/structs/structs.go, DefaultUpdateStrategy.
+        update: UpdateRule {
+            max_parallel: 1,
+            canary: 0,
+            auto_promote: false,
+            auto_revert: false,
+            min_healthy: Span::from_secs(10),
+            healthy_deadline: Span::from_secs(300),
+            progress_deadline: Span::from_secs(600),
+        },
+        // Source: the same file, DefaultMigrateStrategy.
+        migrate: MigrateRule {
+            max_parallel: 1,
+            min_healthy: Span::from_secs(10),
+            healthy_deadline: Span::from_secs(300),
+        },
+        // Source: the same file, DefaultServiceJobReschedulePolicy and DefaultBatchJobReschedulePolicy.
+        reschedule: RescheduleRule {
+            delay: Span::from_secs(30),
+            growth: Growth::Factor(2_000),
+            max_delay: Span::from_secs(3_600),
+            attempts: 0,
+            interval: Span::ZERO,
+            unlimited: true,
+        },
+        reschedule_batch: RescheduleRule {
+            delay: Span::from_secs(5),
+            growth: Growth::Constant,
+            max_delay: Span::ZERO,
+            attempts: 1,
+            interval: Span::from_secs(24 * 3_600),
+            unlimited: false,
+        },
+        // Measured on 1.1.2, creation to completion of 661 evaluations: 5/25/50/75/95 % = 0.008 0.022 0.036 0.27 0.60 s;
+        // a worker whose server is behind looks at once, after 20 ms, and then only after another 320 ms.
+        // Source: hashicorp/nomad:nomad/worker.go, snapshotMinIndex and its back-off.
+        evaluation: EvaluationWait {
+            usual: (Span::from_millis(5), Span::from_millis(40)),
+            behind: (Span::from_millis(340), Span::from_millis(370)),
+            behind_permille: 300,
+        },
+        // Source: hashicorp/nomad:nomad/deploymentwatcher/deployment_watcher.go, perJobEvalBatchPeriod.
+        watcher_batch: Span::from_secs(1),
+        // Source: hashicorp/nomad:nomad/drainer/drainer.go, BatchUpdateInterval.
+        drainer_batch: Span::from_secs(1),
+        // Source: hashicorp/nomad:command/node_drain.go, defaultDrainDuration.
+        drain_deadline: Span::from_secs(3_600),
+        // Without a `disconnect` block an allocation on a silent node is lost at once.
+        lost_after: Span::ZERO,
     }
 }
 

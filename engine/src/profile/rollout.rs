@@ -24,6 +24,8 @@ pub enum Rollout {
     /// New replicas start beside the old ones up to a capacity, and each that is healthy ends an old one. It has no
     /// deadline and never turns back.
     Replace(super::ReplacePolicy),
+    /// One reconciler keeps, moves and updates groups of numbered replicas.
+    Groups(Box<super::GroupPolicy>),
 }
 
 /// Update slot by slot.

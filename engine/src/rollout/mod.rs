@@ -6,11 +6,13 @@
 
 pub mod cron;
 pub mod daemon;
+pub mod deployment;
 pub mod job;
 pub mod proportional;
 pub mod recreate;
 pub mod replace;
 pub mod replication;
+pub mod reschedule;
 pub mod slots;
 pub mod stateful;
 pub mod surge;

@@ -83,6 +83,7 @@ impl Control {
     /// Whether a workload runs to completion.
     pub(super) fn is_job(&self, workload: WorkloadId) -> bool {
         matches!(self.catalog.workloads[workload].kind, WorkloadKind::Job | WorkloadKind::CronJob)
+            && !self.is_group(workload)
     }
 
     fn job_spec(&self, workload: WorkloadId) -> &JobSpec {
