@@ -20,6 +20,7 @@ mod output;
 mod parallel;
 pub mod perf;
 mod plans;
+mod profiles;
 mod run;
 mod schema;
 mod verify;
@@ -58,6 +59,8 @@ enum Verb {
     List(list::Args),
     /// Check scenarios, manifests and Compose files without running anything
     Check(check::Args),
+    /// Show what each orchestrator does by itself: a table made by running it
+    Profiles(profiles::Args),
     /// Explain the code of a diagnostic
     Explain(explain::Args),
     /// Print the JSON Schema of scenario files
@@ -99,6 +102,7 @@ fn dispatch(verb: Verb, console: &mut Console) -> Result<Exit, Failure> {
         Verb::Verify(args) => verify::verify(&args, console),
         Verb::List(args) => list::list(&args, console),
         Verb::Check(args) => check::check(&args, console),
+        Verb::Profiles(args) => profiles::profiles(&args, console),
         Verb::Explain(args) => explain::explain(&args, console),
         Verb::Schema => schema::print(console),
         Verb::Conform(verb) => conform::conform(&verb, console),

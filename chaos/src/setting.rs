@@ -113,6 +113,11 @@ pub enum Defect {
         /// How long.
         after: Span,
     },
+    /// It hangs this long after its start: it runs on, and answers neither its probes nor its users.
+    Hangs {
+        /// How long.
+        after: Span,
+    },
     /// It runs but never answers its probes or its users.
     NeverReady,
     /// It passes its probes but answers so many thousandths of requests with an error.

@@ -88,6 +88,8 @@ pub(crate) struct Cell {
     pub(crate) kill_at: Time,
     /// The newest order that concerned it.
     pub(crate) cause: FactId,
+    /// From then on it answers nobody.
+    pub(crate) hangs_at: Time,
     /// CPU it wants, in millionths of a core, its limit not applied.
     pub(crate) demand: u64,
     /// CPU it gets.
@@ -121,6 +123,7 @@ impl Cell {
             life: 0,
             kill: 0,
             kill_at: Time::MAX,
+            hangs_at: Time::MAX,
             cause: FactId::NONE,
             demand: 0,
             share: 0,

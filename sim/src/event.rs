@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Done { cell: CellId, stamp: Stamp },
     /// A container ends, whatever it does.
     End { cell: CellId, stamp: Stamp, why: Exit },
+    /// A container hangs from now on.
+    Hang { cell: CellId, stamp: Stamp },
     /// A host's containers hold so much that somebody must be told or killed.
     Memory { node: NodeId, stamp: Stamp },
     /// A probe asks.

@@ -110,7 +110,10 @@ impl SimWorld {
         let cell = &pod.cells[usize::from(id.cell)];
         let image = declared(&self.catalog.templates[pod.template], id.cell).image;
         let behaviour = self.behaviour(image);
-        if !matches!(cell.phase, Phase::Running | Phase::Hook) || behaviour.defect == Defect::NeverReady {
+        if !matches!(cell.phase, Phase::Running | Phase::Hook)
+            || behaviour.defect == Defect::NeverReady
+            || self.now >= cell.hangs_at
+        {
             return None;
         }
         let process = if probe.kind == ProbeKind::Exec { EXEC_CPU } else { Span::ZERO };

@@ -146,10 +146,25 @@ impl SimWorld {
         cell.work = Some(Work::new(now, startup));
         let (stamp, cause) = (cell.life, cell.cause);
         self.report(id, cause, |pod, container| RuntimeEvent::Started { pod, container });
-        if let Defect::Crashes { after } = defect {
-            self.queue.push(now + after, Event::End { cell: id, stamp, why: Exit::Crashed });
+        match defect {
+            Defect::Crashes { after } => {
+                self.queue.push(now + after, Event::End { cell: id, stamp, why: Exit::Crashed });
+            }
+            Defect::Hangs { after } => {
+                self.cell_mut(id).hangs_at = now + after;
+                self.queue.push(now + after, Event::Hang { cell: id, stamp });
+            }
+            _ => {}
         }
         self.set_demand(id, CORE);
+    }
+
+    /// A container hangs, unless it is another one by now.
+    pub(crate) fn on_hang(&mut self, id: CellId, stamp: Stamp) {
+        let cell = self.pods.get(id.pod).map(|pod| &pod.cells[usize::from(id.cell)]);
+        if cell.is_some_and(|cell| cell.life == stamp && matches!(cell.phase, Phase::Running | Phase::Hook)) {
+            self.changed_service(id);
+        }
     }
 
     fn warmed(&mut self, id: CellId) {

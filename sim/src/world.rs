@@ -195,6 +195,7 @@ impl SimWorld {
             Event::Booted { node, stamp } => self.on_booted(node, stamp, facts),
             Event::Done { cell, stamp } => self.on_done(cell, stamp),
             Event::End { cell, stamp, why } => self.on_end(cell, stamp, why),
+            Event::Hang { cell, stamp } => self.on_hang(cell, stamp),
             Event::Memory { node, stamp } => self.on_memory(node, stamp),
             Event::Ask { cell, probe, stamp } => self.on_ask(cell, probe, stamp),
             Event::Answer { cell, probe, stamp, ok } => self.on_answer(cell, probe, stamp, ok),

@@ -29,6 +29,18 @@ impl Aspect {
     /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Detection, Self::Rescheduling, Self::Duplicates, Self::Restarts, Self::Rollouts, Self::Discovery];
+
+    /// In a word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Detection => "detection",
+            Self::Rescheduling => "rescheduling",
+            Self::Duplicates => "duplicates",
+            Self::Restarts => "restarts",
+            Self::Rollouts => "rollouts",
+            Self::Discovery => "discovery",
+        }
+    }
 }
 
 impl Profile {

@@ -115,6 +115,7 @@ fn apply(behaviour: &mut Behaviour, raw: &ImageRaw) {
             DefectRaw::NeverReady => Defect::NeverReady,
             DefectRaw::Missing => Defect::Missing,
             DefectRaw::CrashesAfter(after) => Defect::Crashes { after },
+            DefectRaw::HangsAfter(after) => Defect::Hangs { after },
             DefectRaw::Errors(permille) => Defect::Errors { permille },
         };
     }

@@ -90,14 +90,17 @@ pub(crate) enum DefectRaw {
     Missing,
     /// It crashes so long after each start.
     CrashesAfter(Span),
+    /// It hangs so long after each start.
+    HangsAfter(Span),
     /// It answers so many thousandths with errors.
     Errors(u32),
 }
 
 impl Decode for DefectRaw {
     fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let expected = "`none`, `never_ready`, `missing`, `{ crashes_after: 3s }` or `{ errors: 20% }`";
-        let words = ["none", "never_ready", "missing", "crashes_after", "errors"];
+        let expected =
+            "`none`, `never_ready`, `missing`, `{ crashes_after: 3s }`, `{ hangs_after: 3s }` or `{ errors: 20% }`";
+        let words = ["none", "never_ready", "missing", "crashes_after", "hangs_after", "errors"];
         let mut unknown = |word: &str, mark| {
             problems
                 .error("E0205", mark, format!("`{word}` is not a defect"))
@@ -114,6 +117,7 @@ impl Decode for DefectRaw {
             },
             Value::Map(entries) if entries.len() == 1 => match entries[0].0.text.as_str() {
                 "crashes_after" => Dur::decode(&entries[0].1, problems).map(|after| Self::CrashesAfter(after.0)),
+                "hangs_after" => Dur::decode(&entries[0].1, problems).map(|after| Self::HangsAfter(after.0)),
                 "errors" => Permille::decode(&entries[0].1, problems).map(|share| Self::Errors(share.0)),
                 other => unknown(other, entries[0].0.mark),
             },
@@ -134,7 +138,8 @@ impl JsonSchema for DefectRaw {
         let share = generator.subschema_for::<Permille>();
         json_schema!({ "anyOf": [
             { "enum": ["none", "never_ready", "missing"] },
-            { "type": "object", "properties": { "crashes_after": duration }, "required": ["crashes_after"], "additionalProperties": false },
+            { "type": "object", "properties": { "crashes_after": duration.clone() }, "required": ["crashes_after"], "additionalProperties": false },
+            { "type": "object", "properties": { "hangs_after": duration }, "required": ["hangs_after"], "additionalProperties": false },
             { "type": "object", "properties": { "errors": share }, "required": ["errors"], "additionalProperties": false },
         ] })
     }

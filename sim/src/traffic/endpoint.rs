@@ -177,9 +177,10 @@ impl SimWorld {
         let behaviour = self.behaviour(declared(&self.catalog.templates[row.template], id.cell).image);
         let capacity = if cell.demand > cell.share { proportion(CERTAIN, cell.share, cell.demand) } else { CERTAIN };
         let errors = match behaviour.defect {
+            _ if self.now >= cell.hangs_at => return Some(Endpoint { mute: true, ..gone }),
             Defect::NeverReady => return Some(Endpoint { mute: true, ..gone }),
             Defect::Errors { permille } => u64::from(permille.min(1000)) * (CERTAIN / 1000),
-            Defect::None | Defect::Crashes { .. } | Defect::Missing => 0,
+            Defect::None | Defect::Crashes { .. } | Defect::Hangs { .. } | Defect::Missing => 0,
         };
         let work = slowed(behaviour.cpu_per_request, cell) + behaviour.wait_per_request;
         let new = !self.loads.first.get(row.template.index()).copied().unwrap_or(true);
