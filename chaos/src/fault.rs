@@ -92,6 +92,15 @@ pub enum Action {
         /// What.
         taint: Taint,
     },
+    /// An operator sets a label of nodes, or takes it away.
+    Label {
+        /// Which nodes.
+        nodes: NodeSelection,
+        /// Key.
+        key: Symbol,
+        /// Value; `None`: the label goes.
+        value: Option<Symbol>,
+    },
     /// An operator removes taints with this key from nodes.
     Untaint {
         /// Which nodes.

@@ -241,6 +241,7 @@ fn deletion(why: Deletion) -> &'static str {
         Deletion::WorkloadDeleted => "its workload is deleted",
         Deletion::NodePressure => "its node runs short of memory or disk",
         Deletion::TargetUnhealthy => "its load balancer finds it unhealthy",
+        Deletion::Rejected => "its node no longer meets its constraints",
         Deletion::Unneeded => "the replica that it was to replace is back",
     }
 }

@@ -79,6 +79,9 @@ impl Impact {
             Action::RemoveNode(hosts) => {
                 Self::Operator(Operation::RemoveNode { nodes: resolve::nodes(scene, hosts, lots) })
             }
+            &Action::Label { ref nodes, key, value } => {
+                Self::Operator(Operation::Label { nodes: resolve::nodes(scene, nodes, lots), key, value })
+            }
             Action::Taint { nodes, taint } => {
                 Self::Operator(Operation::Taint { nodes: resolve::nodes(scene, nodes, lots), taint: *taint })
             }
@@ -260,6 +263,7 @@ impl Impact {
                 | Operation::Uncordon { nodes }
                 | Operation::Drain { nodes }
                 | Operation::Taint { nodes, .. }
+                | Operation::Label { nodes, .. }
                 | Operation::Untaint { nodes, .. }
                 | Operation::RemoveNode { nodes },
             ) => Some(nodes),
@@ -284,6 +288,7 @@ impl Impact {
                 | Operation::Uncordon { nodes }
                 | Operation::Drain { nodes }
                 | Operation::Taint { nodes, .. }
+                | Operation::Label { nodes, .. }
                 | Operation::Untaint { nodes, .. }
                 | Operation::RemoveNode { nodes },
             ) => Some(nodes),

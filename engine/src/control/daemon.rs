@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{Id, NodeId, PodId, WorkloadId};
-use crate::model::{DaemonSpec, Details, Toleration, WorkloadKind};
+use crate::model::{Amount, DaemonSpec, Details, Toleration, WorkloadKind};
+use crate::profile::{Daemons, Rollout, SlotOrder};
 use crate::rollout::daemon::{self, Backoff, Fit, Handover, Limits, Node, Pod, Steps};
 use crate::scheduler;
 use crate::time::Time;
@@ -134,8 +135,24 @@ impl Control {
     pub(super) fn daemon_applied(&mut self, workload: WorkloadId) {
         let places = vec![Place::default(); self.catalog.nodes.len()];
         let Details::Daemon(spec) = &self.catalog.workloads[workload].details else { return };
-        self.daemons.rows.insert(workload, DaemonRow { spec: Some(spec.clone()), places, ..DaemonRow::default() });
+        let spec = self.updated_as_slots(workload).unwrap_or_else(|| spec.clone());
+        self.daemons.rows.insert(workload, DaemonRow { spec: Some(spec), places, ..DaemonRow::default() });
         self.daemon_deployed(workload);
+    }
+
+    /// How many nodes at once, where those are updated as slots are: by parallelism and order. Of delay, monitor and
+    /// failure action nothing is modelled here.
+    fn updated_as_slots(&self, workload: WorkloadId) -> Option<DaemonSpec> {
+        let (Daemons::Open, Rollout::Slots(update)) = (self.profile.daemons, &self.profile.rollout) else {
+            return None;
+        };
+        let update = update.wished(&self.catalog.workloads[workload].wishes.update);
+        let at_once = Amount::Count(if update.parallelism == 0 { u32::MAX } else { update.parallelism });
+        let (max_unavailable, max_surge) = match update.order {
+            SlotOrder::StopFirst => (at_once, Amount::Count(0)),
+            SlotOrder::StartFirst => (Amount::Count(0), at_once),
+        };
+        Some(DaemonSpec { max_unavailable, max_surge, on_delete: false })
     }
 
     /// A DaemonSet's present declaration; `None` for every other kind.
@@ -174,7 +191,10 @@ impl Control {
         if !self.nodes[node].exists() || !named || !scheduler::node_admits(template, spec, &self.catalog) {
             return Fit::No;
         }
-        let automatic = daemon::tolerations(&self.catalog.known, template);
+        let automatic = match self.profile.daemons {
+            Daemons::Tolerant => daemon::tolerations(&self.catalog.known, template),
+            Daemons::Open => Vec::new(),
+        };
         daemon::fit(&self.taints_of(node), &template.tolerations, &automatic)
     }
 
@@ -427,7 +447,13 @@ impl Control {
         let Some(daemon) = self.daemons.rows.get_mut(&workload) else { return };
         let place = &mut daemon.places[row.slot as usize];
         if place.pods.contains(&pod) {
-            place.held = place.backoff.failed(cx.now);
+            place.held = match self.profile.daemons {
+                Daemons::Tolerant => place.backoff.failed(cx.now),
+                Daemons::Open => {
+                    let wish = self.catalog.workloads[workload].wishes.restart.delay;
+                    cx.now + wish.unwrap_or(self.profile.replication.replacement_delay)
+                }
+            };
             if place.held > cx.now {
                 cx.timers.set(place.held, fact, Alarm::SyncWorkload(workload));
             }

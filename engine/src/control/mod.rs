@@ -24,6 +24,7 @@ mod garbage;
 mod groups;
 mod hints;
 mod job;
+mod labels;
 mod leader;
 mod nodes;
 mod offers;
@@ -37,6 +38,7 @@ mod replication;
 mod scheduling;
 mod sets;
 mod slices;
+mod slot_restart;
 mod slots;
 mod stateful;
 mod store;
@@ -91,6 +93,8 @@ pub(crate) enum Alarm {
     BeatsAgain { node: NodeId, stamp: u32 },
     /// A silent node's connection may be given up, unless it was heard since (stamp).
     Disconnect { node: NodeId, stamp: u32 },
+    /// A node has been silent for so long that it is given up for good, unless it was heard since (stamp).
+    Orphan { node: NodeId, stamp: u32 },
     /// A node waits for its eviction taint, unless it recovered (stamp).
     QueueEviction { node: NodeId, stamp: u32 },
     /// A zone may taint its next node.
@@ -323,6 +327,7 @@ impl Control {
             Alarm::Monitor { node, stamp } => self.monitor(cx, node, stamp),
             Alarm::BeatsAgain { node, stamp } => self.beats_again(cx, cause, node, stamp),
             Alarm::Disconnect { node, stamp } => self.disconnect(cx, cause, node, stamp),
+            Alarm::Orphan { node, stamp } => self.orphan(cx, cause, node, stamp),
             Alarm::QueueEviction { node, stamp } => self.queue_eviction(cx, cause, node, stamp),
             Alarm::EvictNext(zone) => self.evict_next(cx, zone),
             Alarm::TolerationOver { node, taint, length } => self.toleration_over(cx, cause, (node, taint, length)),

@@ -50,6 +50,7 @@ impl Control {
             return; // It is known to be silent; what was planned for it stays planned.
         }
         row.heard = true;
+        row.unknown &= matches!(beats, Beats::Ceased { .. });
         row.stamp = row.stamp.wrapping_add(1);
         match beats {
             Beats::Steady => row.last_heard = cx.now,
@@ -95,7 +96,10 @@ impl Control {
                 let mut luck = self.streams.stream(Purpose::Heartbeat, node.0 ^ self.nodes[node].stamp << 20);
                 let low = detection.heartbeat - detection.heartbeat_jitter;
                 let period = luck.span(low, detection.heartbeat + detection.heartbeat_jitter);
-                self.on_grid(last + period.times(u64::from(n)))
+                // A new leader gives each node twice the time to register.
+                // Source: moby/swarmkit:manager/dispatcher/nodes.go, `gracePeriodMultiplierUnknown`.
+                let times = if self.nodes[node].unknown { 2 * n } else { n };
+                self.on_grid(last + period.times(u64::from(times)))
             }
             // All timers that ran when a leader took over were set anew then.
             Grace::Granted(granted) if self.timers_reset > Time::ZERO && last <= self.timers_reset => {
@@ -129,6 +133,9 @@ impl Control {
         self.rate_zones(cx, fact);
         self.storage_node_lost(cx, fact, node);
         self.storage_taints_changed(cx, fact, node);
+        if let Some(after) = self.profile.orphan_after {
+            cx.timers.set(cx.now + after, fact, Alarm::Orphan { node, stamp });
+        }
         match &self.profile.eviction {
             Eviction::Taints(policy) => {
                 let queued = cx.now + policy.taint_delay;
@@ -176,6 +183,20 @@ impl Control {
         if row.exists() && !row.healthy && row.stamp == stamp {
             let note = FactKind::Noted { subject: Subject::Node(node), note: Note::Disconnected };
             self.nodes[node].news = cx.facts.record(cx.now, cause, note);
+        }
+    }
+
+    /// A node has been down for very long: what it ran is written off, and its agent will be told so if it returns.
+    /// Source: moby/swarmkit:manager/dispatcher/dispatcher.go, `moveTasksToOrphaned`.
+    pub(super) fn orphan(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, stamp: u32) {
+        let row = &self.nodes[node];
+        if row.stamp != stamp || row.healthy || !row.exists() || row.pods.is_empty() {
+            return;
+        }
+        let kind = FactKind::Noted { subject: Subject::Node(node), note: Note::Orphaned };
+        let fact = cx.facts.record(cx.now, cause, kind);
+        for pod in self.nodes[node].pods.clone() {
+            self.write(cx, Client::NodeHealth, fact, Write::CollectPod { pod, why: Deletion::NodeLost });
         }
     }
 

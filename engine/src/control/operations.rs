@@ -7,6 +7,7 @@ use crate::ids::{NodeId, RevisionId, TemplateId, WorkloadId};
 use crate::message::Operation;
 use crate::model::WorkloadKind;
 use crate::profile::Replaced;
+use crate::rollout::slots::Direction;
 use crate::time::Span;
 
 impl Control {
@@ -38,6 +39,7 @@ impl Control {
                 }
             }
             Operation::RemoveNode { nodes } => self.remove_nodes(cx, cause, &nodes),
+            Operation::Label { nodes, key, value } => self.label_nodes(cx, cause, &nodes, (key, value)),
             Operation::Taint { nodes, taint } => self.taint(cx, cause, &nodes, taint),
             Operation::Untaint { nodes, taint, every_effect } => self.untaint(cx, cause, &nodes, (taint, every_effect)),
             Operation::DeletionCost { pods, cost } => {
@@ -150,7 +152,7 @@ impl Control {
         }
         self.evaluate(cx, workload, fact);
         self.restore_attempts(workload);
-        self.begin_slot_update(cx, workload, former);
+        self.begin_slot_update(cx, workload, (former, Direction::Forth));
         self.plan_workload(cx, workload, fact);
     }
 
@@ -162,6 +164,7 @@ impl Control {
         let fact = cx.facts.record(cx.now, cause, FactKind::RolloutUndone { workload, revision });
         let template = self.revisions[revision].template;
         self.deploy(cx, fact, workload, template);
+        self.turn_slots_back(workload);
     }
 
     pub(super) fn pause(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {

@@ -8,7 +8,7 @@ use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{NodeId, PodId, RevisionId};
 use crate::message::{Address, Ending, Message, PodReport};
 use crate::model::WorkloadKind;
-use crate::profile::Restart;
+use crate::profile::{Daemons, Restart};
 use crate::rollout::slots::SlotEvent;
 use crate::time::{Span, Time};
 
@@ -39,6 +39,7 @@ impl Control {
             delete_sent: false,
             overwritten: false,
             slot,
+            succeeded: false,
             pinned: self.pinned(workload, slot),
             bound_at: Time::ZERO,
             turned: Time::ZERO,
@@ -53,6 +54,7 @@ impl Control {
         self.budgets.pod_added(&self.pods[pod]);
         self.mount_needs(cx, pod, fact);
         cx.timers.set(cx.now + self.profile.control.watch_lag, fact, Alarm::PodSeen(pod));
+        self.release_created(cx, pod);
         self.slot_created(cx, pod);
         self.group_created(cx, pod);
         self.job_pod_changed(cx, pod);
@@ -205,27 +207,18 @@ impl Control {
             cx.facts.record(cx.now, fact, note);
             return self.observe_pod(cx, pod, SlotEvent::NewEnded);
         }
-        if why == Deletion::Failed && self.slot_given_up(pod) {
-            return self.observe_pod(cx, pod, SlotEvent::NewEnded);
-        }
         if self.replaced_by_new(pod) {
             let workload = self.pods[pod].workload;
             return self.plan_workload(cx, workload, fact);
         }
-        let delay = match why {
-            // A planned move waits for nothing (measured on Swarm: drained tasks are replaced without the restart delay).
-            Deletion::Drained => Span::ZERO,
-            _ => self.profile.replication.replacement_delay,
+        let Some(not_before) = self.restart_in_slot(cx, pod, why) else {
+            return self.task_ended(cx, pod, why);
         };
-        let loss = Loss { fact, not_before: cx.now + delay, slot: self.pods[pod].slot };
+        let loss = Loss { fact, not_before, slot: self.pods[pod].slot };
         let revision = self.replacement_revision(pod);
         self.revisions[revision].losses.push_back(loss);
         self.plan_revision(cx, revision, self.profile.control.watch_lag);
-        if why == Deletion::Failed {
-            // Only a task whose own state says so counts as a failed update: a dead node leaves it at `running`.
-            // Source: moby/swarmkit:manager/orchestrator/update/updater.go, the watch for states beyond running.
-            self.observe_pod(cx, pod, SlotEvent::NewEnded);
-        }
+        self.task_ended(cx, pod, why);
     }
 
     /// A replica on a silent node does not count until it is back.
@@ -296,6 +289,7 @@ impl Control {
         }
         self.storage_pod_gone(cx, pod, fact);
         self.observe_pod(cx, pod, SlotEvent::OldStopped);
+        self.former_task_gone(cx, pod);
         self.job_pod_gone(cx, pod);
         self.set_pod_gone(cx, pod);
         self.group_removed(cx, pod);
@@ -454,6 +448,7 @@ impl Control {
     /// A pod ended for good.
     fn pod_finished(&mut self, cx: &mut Cx<'_>, cause: FactId, pod: PodId, how: (bool, Ending)) {
         let success = how.0;
+        self.pods[pod].succeeded = success;
         if matches!(self.profile.restart, Restart::Local(_)) && !self.is_job(self.pods[pod].workload) {
             return self.pod_stays(cx, cause, pod);
         }
@@ -470,8 +465,10 @@ impl Control {
         let fact = cx.facts.record(cx.now, cause, kind);
         self.pods[pod].last_fact = fact;
         self.job_pod_ended(cx, (pod, fact), how);
-        if !success {
+        if !success || self.profile.daemons == Daemons::Open {
             self.daemon_failed(cx, pod);
+        }
+        if !success {
             self.failed_on_node(cx, pod);
         }
         self.delay_launches(cx, pod);

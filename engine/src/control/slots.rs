@@ -9,7 +9,7 @@ use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{PodId, RevisionId, WorkloadId};
 use crate::model::Strategy;
-use crate::profile::{Replaced, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate};
+use crate::profile::{Replaced, Rollout, SlotOrder, SlotStyle, SlotUpdate};
 use crate::rng::Purpose;
 use crate::rollout::slots::{Direction, Race, SlotAction, SlotEvent, SlotRollout, SlotState, Verdict};
 use crate::time::Time;
@@ -17,16 +17,28 @@ use crate::time::Time;
 use std::collections::BTreeSet;
 
 impl Control {
+    /// How a workload's slots are updated, or moved back: as it wishes, else as the profile does.
     fn slot_policy(&self, workload: WorkloadId) -> Option<SlotUpdate> {
-        match (&self.profile.rollout, self.catalog.workloads[workload].strategy) {
-            (_, Strategy::Recreate) => None,
-            (Rollout::Slots(update), _) => Some(*update),
-            _ => None,
+        let spec = &self.catalog.workloads[workload];
+        let Rollout::Slots(update) = &self.profile.rollout else { return None };
+        if spec.strategy == Strategy::Recreate {
+            return None;
         }
+        let slots = self.workloads[workload].slots.as_ref();
+        let back = slots.is_some_and(|row| row.rollout.direction() == Direction::Back);
+        Some(match &self.profile.rollback {
+            Some(rollback) if back => rollback.wished(&spec.wishes.rollback),
+            Some(_) | None => update.wished(&spec.wishes.update),
+        })
     }
 
     /// An update to the workload's current revision begins: slots are taken in random order.
-    pub(super) fn begin_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, former: Option<RevisionId>) {
+    pub(super) fn begin_slot_update(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        (former, direction): (Option<RevisionId>, Direction),
+    ) {
         let (Some(update), Some(former)) = (self.slot_policy(workload), former) else { return };
         let Some(target) = self.workloads[workload].current else { return };
         // A stream of its own for each update of each workload.
@@ -46,7 +58,10 @@ impl Control {
         let creating = self.workloads[workload].slots.take().map(|row| row.creating).unwrap_or_default();
         self.workloads[workload].paused = false;
         self.workloads[workload].slots = Some(SlotUpdateRow {
-            rollout: SlotRollout::new(slots),
+            rollout: match direction {
+                Direction::Forth => SlotRollout::new(slots),
+                Direction::Back => SlotRollout::rollback(slots),
+            },
             luck,
             target,
             former,
@@ -80,6 +95,11 @@ impl Control {
         let revisions = self.workloads[workload].revisions.iter();
         let pods = revisions.flat_map(move |&r| self.revisions[r].pods.iter().map(move |&p| (self.pods[p].slot, p, r)));
         pods.filter(move |&(_, p, _)| self.pods[p].active())
+    }
+
+    /// The replica in a slot that is not on its way out.
+    pub(super) fn replica_in_slot(&self, workload: WorkloadId, slot: u32) -> Option<PodId> {
+        self.replicas_in_slots(workload).find(|r| r.0 == slot && !self.pods[r.1].delete_sent).map(|r| r.1)
     }
 
     /// Brings the number of slots to what is wanted and moves the update on.
@@ -135,7 +155,10 @@ impl Control {
     fn size_slots(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         let row = &mut self.workloads[workload];
         let (Some(current), desired, cause) = (row.current, row.desired, row.cause) else { return };
-        let scaled = std::mem::replace(&mut row.scaled_for, desired) != desired;
+        let before = std::mem::replace(&mut row.scaled_for, desired);
+        let scaled = before != desired;
+        self.forget_given_up(workload, before.saturating_sub(desired));
+        let row = &self.workloads[workload];
         let desired = desired.saturating_sub(row.given_up);
         // A start-first update has more replicas than slots for a while.
         let extra = self.slots_overlapping(workload);
@@ -172,8 +195,8 @@ impl Control {
     /// Source: moby/swarmkit:manager/orchestrator/update/updater.go, `Supervisor.Update`.
     pub(super) fn restart_slot_update(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         let Some(row) = self.workloads[workload].slots.as_ref() else { return };
-        let former = row.former;
-        self.begin_slot_update(cx, workload, Some(former));
+        let (former, direction) = (row.former, row.rollout.direction());
+        self.begin_slot_update(cx, workload, (Some(former), direction));
     }
 
     /// Replicas that the former update held back belong to slots that are done, or that are taken afresh.
@@ -214,24 +237,6 @@ impl Control {
         }
     }
 
-    /// A replica failed: true when its slot has used up its attempts and stays empty until the next version.
-    /// Source: moby/swarmkit:manager/orchestrator/restart/restart.go, `shouldRestart`.
-    pub(super) fn slot_given_up(&mut self, pod: PodId) -> bool {
-        let (workload, slot, revision) = (self.pods[pod].workload, self.pods[pod].slot, self.pods[pod].revision);
-        let Restart::Replace { max_attempts: Some(max) } = self.profile.restart else { return false };
-        if self.slot_policy(workload).is_none() {
-            return false;
-        }
-        let failures = self.workloads[workload].failures.entry(slot).or_default();
-        *failures += 1;
-        if *failures <= max {
-            return false;
-        }
-        self.workloads[workload].given_up += 1;
-        self.revisions[revision].wanted = self.revisions[revision].wanted.saturating_sub(1);
-        true
-    }
-
     /// A replica is gone that nobody replaces: false when it is replaced after all.
     pub(super) fn stays_missing(&mut self, pod: PodId, why: Deletion) -> bool {
         let replaced = match self.profile.replication.replaced {
@@ -245,13 +250,6 @@ impl Control {
             self.revisions[revision].wanted = self.revisions[revision].wanted.saturating_sub(1);
         }
         !replaced
-    }
-
-    /// A new version gives every slot its attempts back.
-    pub(super) fn restore_attempts(&mut self, workload: WorkloadId) {
-        let row = &mut self.workloads[workload];
-        row.failures.clear();
-        row.given_up = 0;
     }
 
     /// Replication is replacing a replica of this slot.
@@ -336,7 +334,7 @@ impl Control {
     }
 
     /// A replica that was held back may start.
-    fn release_start(&mut self, cx: &mut Cx<'_>, pod: PodId, not_before: Time) {
+    pub(super) fn release_start(&mut self, cx: &mut Cx<'_>, pod: PodId, not_before: Time) {
         let row = &mut self.pods[pod];
         if not_before < row.not_before {
             row.not_before = not_before;
@@ -415,6 +413,13 @@ impl Control {
             rollout.fact = fact;
         }
         self.plan_workload(cx, workload, fact);
+    }
+
+    /// What people undo is moved as rollbacks are.
+    pub(super) fn turn_slots_back(&mut self, workload: WorkloadId) {
+        if let Some(row) = &mut self.workloads[workload].slots {
+            row.rollout.turn_back();
+        }
     }
 
     /// An operator holds an update.

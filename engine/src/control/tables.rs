@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::control::PodPhase;
 use crate::control::balancer::Target;
+use crate::control::slot_restart::SlotHistory;
 use crate::control::taints::Ending;
 use crate::fact::{Deletion, FactId, ZoneState};
 use crate::ids::{NodeId, PodId, RevisionId, TemplateId, WorkloadId};
@@ -44,6 +45,8 @@ pub(super) struct PodRow {
     pub(super) overwritten: bool,
     /// Its number among the workload's replicas.
     pub(super) slot: u32,
+    /// It ended well.
+    pub(super) succeeded: bool,
     /// The only node that it may go to.
     pub(super) pinned: Option<NodeId>,
     /// When it was bound; meaningful once it is.
@@ -92,6 +95,8 @@ pub(super) struct NodeRow {
     pub(super) evicting: bool,
     /// Counts the eviction taints it lost, so that tolerations of an earlier one are void.
     pub(super) taint: u32,
+    /// A new leader has not heard it yet.
+    pub(super) unknown: bool,
     /// It reported at least once.
     pub(super) heard: bool,
     pub(super) last_heard: Time,
@@ -134,6 +139,7 @@ impl NodeRow {
             closed: false,
             evicting: false,
             taint: 0,
+            unknown: false,
             heard: false,
             last_heard: Time::ZERO,
             next_due: Time::ZERO,
@@ -314,8 +320,12 @@ pub(super) struct WorkloadRow {
     pub(super) slots: Option<SlotUpdateRow>,
     /// Number of the newest slot.
     pub(super) next_slot: u32,
-    /// Failures of each slot since the last deploy, where attempts are bounded.
-    pub(super) failures: BTreeMap<u32, u32>,
+    /// Replacements of each slot since the last deploy, where attempts are bounded.
+    pub(super) restarts: BTreeMap<u32, SlotHistory>,
+    /// Tasks that are stopping, with their slot and the earliest start of what replaces them.
+    pub(super) stopping: BTreeMap<PodId, (u32, Time)>,
+    /// Slots whose replacement was on its way to the store when it was released, and when it may start.
+    pub(super) released: BTreeMap<u32, Time>,
     /// Slots that have used up their attempts.
     pub(super) given_up: u32,
     /// Newest fact that asked for something.
@@ -350,7 +360,9 @@ impl WorkloadRow {
             scaled_for: spec.replicas,
             slots: None,
             next_slot: 0,
-            failures: BTreeMap::new(),
+            restarts: BTreeMap::new(),
+            stopping: BTreeMap::new(),
+            released: BTreeMap::new(),
             given_up: 0,
             cause: FactId::NONE,
             template: None,

@@ -105,6 +105,14 @@ pub enum Note {
     Superseded,
     /// A replica stays after all: what was to replace it is dropped.
     Reinstated,
+    /// A replica ended or was lost and is not replaced: its restart policy says so, or its attempts are used up.
+    NotRestarted,
+    /// A node's labels were changed.
+    Labelled,
+    /// A task's node no longer meets the constraints of its service.
+    ConstraintsUnmet,
+    /// Tasks of a node that has been down for very long are given up for good.
+    Orphaned,
     /// A task finds no node, and why, in Swarm's words.
     NoSuitableNode(Unsuitable),
     /// A replica is gone, and nobody replaces it.
@@ -295,6 +303,8 @@ pub enum Deletion {
     TargetUnhealthy,
     /// The replica that it was to replace is back.
     Unneeded,
+    /// Its node no longer meets its constraints.
+    Rejected,
 }
 
 /// Why a container ended.

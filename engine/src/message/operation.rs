@@ -77,6 +77,15 @@ pub enum Operation {
         /// Which.
         nodes: Vec<NodeId>,
     },
+    /// Sets a label of nodes, or takes it away.
+    Label {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Key.
+        key: Symbol,
+        /// Value; `None`: the label goes.
+        value: Option<Symbol>,
+    },
     /// Sets a taint on nodes, in the place of one with the same key and effect.
     Taint {
         /// Which.

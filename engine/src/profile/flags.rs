@@ -7,7 +7,10 @@
 use std::fmt;
 
 use super::pressure::Signals;
-use super::{Balanced, FailureAction, Permits, Ports, Profile, RestartMode, RestartWhen, SlotOrder, Strategy, Wake};
+use super::{
+    Balanced, Constraints, FailureAction, Permits, Ports, Profile, RestartCondition, RestartMode, RestartWhen,
+    SlotOrder, Strategy, Wake,
+};
 use crate::model::{Amount, Growth};
 use crate::time::Span;
 
@@ -342,6 +345,8 @@ macro_rules! words {
 }
 
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
+words!(Constraints { AtPlacement = "at-placement", Enforced = "enforced" });
+words!(RestartCondition { Any = "any", OnFailure = "on-failure", Never = "none" });
 words!(FailureAction { Pause = "pause", Continue = "continue", Rollback = "rollback" });
 /// Growth by other factors than two is a workload's own wish.
 impl Growth {

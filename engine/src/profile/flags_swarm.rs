@@ -3,7 +3,9 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
-use crate::profile::{Choice, Dispatch, FailureAction, Grace, Restart, Rollout, SlotOrder};
+use crate::profile::{
+    Choice, Constraints, Dispatch, FailureAction, Grace, Restart, RestartCondition, Rollout, SlotOrder,
+};
 
 /// All of them.
 pub(in crate::profile) const FLAGS: &[Flag] = &[
@@ -71,6 +73,21 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         Kind::Span,
         placement.decision_cost_per_node
     ),
+    flag!(
+        "node-down-period",
+        "Tasks of a node that is Down for this long are orphaned; 0s: never (a constant).",
+        "moby/swarmkit:manager/dispatcher/dispatcher.go, defaultNodeDownPeriod",
+        Kind::Span,
+        |p| p.orphan_after.unwrap_or(Span::ZERO),
+        |p, v| p.orphan_after = Some(field(v)).filter(|span: &Span| !span.is_zero())
+    ),
+    flag!(
+        "constraint-enforcer",
+        "Whether constraints are enforced while tasks run, or count at placement only (a constant).",
+        "moby/swarmkit:manager/orchestrator/constraintenforcer/constraint_enforcer.go",
+        Kind::Word(Constraints::WORDS),
+        constraints
+    ),
     // Node health.
     flag!(
         "dispatcher-heartbeat",
@@ -109,12 +126,36 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         replication.replacement_delay
     ),
     flag!(
+        "restart-condition",
+        "After which ends a task is replaced; a service may be stricter.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Word(RestartCondition::WORDS),
+        in restart, Restart::Replace { condition, .. } => *condition
+    ),
+    flag!(
         "restart-max-attempts",
         "Replacements per slot at most; 0 is without bound.",
         "moby/swarmkit:manager/orchestrator/restart/restart.go",
         Kind::Count,
         |p| restart_attempts(p),
-        |p, v| p.restart = Restart::Replace { max_attempts: Some(field(v)).filter(|n| *n > 0) }
+        |p, v| {
+            let Restart::Replace { max_attempts, .. } = &mut p.restart else { unreachable!("{VARIANT}") };
+            *max_attempts = Some(field(v)).filter(|n| *n > 0);
+        }
+    ),
+    flag!(
+        "restart-window",
+        "Only replacements of the last so long count for the attempts; 0s counts all.",
+        "moby/swarmkit:manager/orchestrator/restart/restart.go",
+        Kind::Span,
+        in restart, Restart::Replace { window, .. } => *window
+    ),
+    flag!(
+        "old-task-timeout",
+        "A replacement waits at most this long for the former task to stop (a constant).",
+        "moby/swarmkit:manager/orchestrator/restart/restart.go, defaultOldTaskTimeout",
+        Kind::Span,
+        in restart, Restart::Replace { waits, .. } => *waits
     ),
     flag!(
         "update-parallelism",
@@ -157,6 +198,48 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "moby/swarmkit:api/defaults/service.go",
         Kind::Share,
         in rollout, Rollout::Slots(update) => update.max_failure
+    ),
+    flag!(
+        "rollback-parallelism",
+        "Slots that are moved back at once; 0 is all.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Count,
+        in rollback, Some(rollback) => rollback.parallelism
+    ),
+    flag!(
+        "rollback-delay",
+        "Wait after each slot that is moved back.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Span,
+        in rollback, Some(rollback) => rollback.delay
+    ),
+    flag!(
+        "rollback-order",
+        "Whether the failed task of a slot stops first or the former one starts first.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Word(SlotOrder::WORDS),
+        in rollback, Some(rollback) => rollback.order
+    ),
+    flag!(
+        "rollback-monitor",
+        "A task that fails within this time after it runs counts as a failed rollback.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Span,
+        in rollback, Some(rollback) => rollback.monitor
+    ),
+    flag!(
+        "rollback-failure-action",
+        "What too many failed tasks of a rollback lead to; one is never rolled back itself.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Word(FailureAction::WORDS),
+        in rollback, Some(rollback) => rollback.on_failure
+    ),
+    flag!(
+        "rollback-max-failure-ratio",
+        "Share of failed tasks of a rollback that is tolerated.",
+        "moby/swarmkit:api/defaults/service.go",
+        Kind::Share,
+        in rollback, Some(rollback) => rollback.max_failure
     ),
     // The node's agent.
     flag!(
@@ -210,7 +293,7 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
 
 fn restart_attempts(profile: &crate::profile::Profile) -> u32 {
     match profile.restart {
-        Restart::Replace { max_attempts } => max_attempts.unwrap_or(0),
+        Restart::Replace { max_attempts, .. } => max_attempts.unwrap_or(0),
         Restart::InPlace { .. } | Restart::Counted(_) | Restart::Engine { .. } | Restart::Local(_) => {
             unreachable!("the flag is of a profile whose replicas are replaced")
         }

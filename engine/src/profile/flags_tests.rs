@@ -96,7 +96,7 @@ fn flags_reach_the_values_they_name() {
     let of = |client| limits[client as usize].qps;
     assert_eq!([of(Client::Scheduler), of(Client::Replication), of(Client::Job)], [50, 500, 500]);
     assert_eq!([of(Client::Operator), of(Client::Agent)], [0, 50], "people and kubelets have limits of their own");
-    let Restart::Replace { max_attempts } = with("swarm", "restart-max-attempts", "3").restart else {
+    let Restart::Replace { max_attempts, .. } = with("swarm", "restart-max-attempts", "3").restart else {
         panic!("in place")
     };
     assert_eq!(max_attempts, Some(3));

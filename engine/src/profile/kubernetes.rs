@@ -167,6 +167,11 @@ pub(super) fn profile() -> Profile {
         },
         // Source: kubernetes/kubernetes:pkg/kubelet/kubelet.go (relist, pull back-off),
         // pkg/kubelet/apis/config/v1beta1/defaults.go (status, serial pulls), pkg/apis/core/v1/defaults.go (grace).
+        constraints: super::Constraints::AtPlacement,
+        daemons: super::Daemons::Tolerant,
+        orphan_after: None,
+        // Its updates move counts, not slots.
+        rollback: None,
         agent: AgentPolicy {
             relist: Span::from_secs(1),
             status_period: Span::from_secs(10),

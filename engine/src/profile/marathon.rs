@@ -50,7 +50,7 @@ pub(super) fn profile() -> Profile {
             checkpoint: true,
         }),
         replication: Replication { removal: Removal::Youngest, ..plain.replication },
-        restart: Restart::Replace { max_attempts: None },
+        restart: Restart::REPLACE,
         // Source: mesosphere/marathon:src/main/scala/mesosphere/marathon/state/UpgradeStrategy.scala; kill_chunk_size in
         // core/task/termination/KillConfig.scala.
         rollout: Rollout::Replace(ReplacePolicy { min_health: 1_000, max_over: 1_000, resident: (500, 0), kills: 100 }),

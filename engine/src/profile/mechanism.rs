@@ -177,7 +177,7 @@ impl Profile {
                 offers.backoff.factor % 1_000 / 10,
                 offers.backoff.max
             ),
-            Restart::Replace { max_attempts } => {
+            Restart::Replace { max_attempts, .. } => {
                 let bound = max_attempts.map_or_else(|| "for ever".to_owned(), |n| format!("{n} times at most"));
                 let delay = self.replication.replacement_delay;
                 format!("replaced by a new {} after {delay}, {bound}", self.words.pod)

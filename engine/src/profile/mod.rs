@@ -48,11 +48,11 @@ pub use honours::Wish;
 pub use mechanism::Aspect;
 pub use offers::{Framework, LaunchBackoff, Offers, Permits, ReplacePolicy, Unreachable};
 pub use placement::{
-    Balanced, Choice, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Strategy, Wake, Weights,
+    Balanced, Choice, Constraints, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Strategy, Wake, Weights,
 };
 pub use recovery::{
-    CountedRestart, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartMode, RestartRule,
-    RestartWhen, TaintEviction,
+    CountedRestart, Daemons, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartCondition,
+    RestartMode, RestartRule, RestartWhen, TaintEviction,
 };
 pub use rollout::{FailureAction, Rollout, SlotOrder, SlotStyle, SlotUpdate};
 pub use sampled::{FitAlgorithm, Formula, Preempts, Sampled, Stopped};
@@ -61,6 +61,8 @@ pub use schedulers::{
 };
 
 use std::borrow::Cow;
+
+use crate::time::Span;
 
 /// One orchestrator.
 #[derive(Clone, Debug)]
@@ -83,6 +85,8 @@ pub struct Profile {
     pub dispatch: Dispatch,
     /// Choice of a node.
     pub placement: Placement,
+    /// When constraints count.
+    pub constraints: Constraints,
     /// Further profiles of the scheduler, by the names that pods give.
     pub schedulers: Vec<SchedulerProfile>,
     /// Who notices a dead node, and when.
@@ -95,6 +99,12 @@ pub struct Profile {
     pub restart: Restart,
     /// How a workload moves to a new template.
     pub rollout: Rollout,
+    /// Which nodes run a replica of what runs on each.
+    pub daemons: Daemons,
+    /// A node that is silent for so long is given up for good, with all it ran; `None`: never.
+    pub orphan_after: Option<Span>,
+    /// How an update slot by slot that failed moves back; `None`: as it moves forth.
+    pub rollback: Option<SlotUpdate>,
     /// Habits of the agent on each node.
     pub agent: AgentPolicy,
     /// How clients find replicas.

@@ -105,6 +105,15 @@ pub enum Strategy {
     Random,
 }
 
+/// When the constraints of a replica count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Constraints {
+    /// When a node is chosen for it.
+    AtPlacement,
+    /// For as long as it is on the node: it goes when the node does not meet them any more.
+    Enforced,
+}
+
 /// What publishing a port takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports {

@@ -4,9 +4,9 @@
 //! its original does; what it leaves alone, its original does not have.
 
 use super::{
-    AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction, Filter,
-    Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, RateLimit, Removal, Replaced, Replication,
-    Restart, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Wake, Words,
+    AgentPolicy, Balanced, Choice, Constraints, ControlPlane, Daemons, Detection, Discovery, Dispatch, Eviction,
+    FailureAction, Filter, Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, RateLimit, Removal,
+    Replaced, Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Wake, Words,
 };
 use crate::fact::Client;
 use crate::time::Span;
@@ -58,6 +58,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             decision_cost_per_node: Span::from_nanos(200),
             args: PlacementArgs::default(),
         },
+        constraints: Constraints::AtPlacement,
         schedulers: Vec::new(),
         detection: Detection {
             heartbeat: Span::from_secs(10),
@@ -79,16 +80,11 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             removal: Removal::Crowded,
             stateful_max_unavailable: false,
         },
-        restart: Restart::Replace { max_attempts: None },
-        rollout: Rollout::Slots(SlotUpdate {
-            parallelism: 1,
-            delay: Span::ZERO,
-            order: SlotOrder::StopFirst,
-            monitor: Span::ZERO,
-            on_failure: FailureAction::Continue,
-            max_failure: 0,
-            style: SlotStyle::Workers,
-        }),
+        restart: Restart::REPLACE,
+        rollout: Rollout::Slots(UPDATE),
+        daemons: Daemons::Tolerant,
+        orphan_after: None,
+        rollback: None,
         agent: AgentPolicy {
             relist: Span::ZERO,
             status_period: Span::from_secs(10),
@@ -116,3 +112,14 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
         },
     }
 }
+
+/// One replica after the other, whatever becomes of it.
+const UPDATE: SlotUpdate = SlotUpdate {
+    parallelism: 1,
+    delay: Span::ZERO,
+    order: SlotOrder::StopFirst,
+    monitor: Span::ZERO,
+    on_failure: FailureAction::Continue,
+    max_failure: 0,
+    style: SlotStyle::Workers,
+};

@@ -125,6 +125,12 @@ pub enum Restart {
     Replace {
         /// Replacements per slot at most; `None`: no bound.
         max_attempts: Option<u32>,
+        /// Only those of the last so long count; zero: all.
+        window: Span,
+        /// Which ends are followed by a replacement at all.
+        condition: RestartCondition,
+        /// A replacement does not start before the former replica has stopped, unless that takes longer.
+        waits: Span,
     },
     /// A daemon of the host restarts it (Docker, systemd), and nobody else looks: one that is not restarted, or not any
     /// more, stays where it is and does not run.
@@ -218,4 +224,31 @@ impl RestartRule {
             mode: if wish.keep_trying { RestartMode::Delay } else { self.mode },
         }
     }
+}
+
+impl Restart {
+    /// Whatever ends is replaced, without bound.
+    pub const REPLACE: Self =
+        Self::Replace { max_attempts: None, window: Span::ZERO, condition: RestartCondition::Any, waits: Span::ZERO };
+}
+
+/// After which ends a replica is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartCondition {
+    /// After any.
+    Any,
+    /// After failures.
+    OnFailure,
+    /// After none.
+    Never,
+}
+
+/// Which nodes run the replica of a workload that has one on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Daemons {
+    /// Those whose taints it tolerates, and it tolerates closed, silent and crowded nodes by itself (a DaemonSet).
+    Tolerant,
+    /// Those that are open and healthy; elsewhere one that is there stays, but none is made (a global service). It is
+    /// replaced after the restart delay, and updated by as many nodes at once as slots would be.
+    Open,
 }

@@ -2,7 +2,7 @@
 //!
 //! The decisions are in [`crate::rollout`]. Start at [`Rollout`].
 
-use crate::model::Amount;
+use crate::model::{Amount, UpdateWish};
 use crate::time::Span;
 
 /// How a workload moves to a new template when it does not say so itself.
@@ -58,6 +58,21 @@ pub enum SlotStyle {
     Batches,
     /// People, by number: the orchestrator has no updates.
     ByHand,
+}
+
+impl SlotUpdate {
+    /// The same where a workload wishes nothing else.
+    pub fn wished(&self, wish: &UpdateWish) -> Self {
+        Self {
+            parallelism: wish.parallelism.unwrap_or(self.parallelism),
+            delay: wish.delay.unwrap_or(self.delay),
+            order: wish.order.unwrap_or(self.order),
+            monitor: wish.monitor.unwrap_or(self.monitor),
+            on_failure: wish.on_failure.unwrap_or(self.on_failure),
+            max_failure: wish.max_failure.unwrap_or(self.max_failure),
+            style: self.style,
+        }
+    }
 }
 
 /// What goes first when a slot is updated.

@@ -1,9 +1,9 @@
 //! Docker Swarm mode (moby/swarmkit), with its default settings.
 
 use super::{
-    AgentPolicy, Balanced, Choice, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction, Filter,
-    Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, Removal, Replaced, Replication, Restart, Rollout,
-    Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
+    AgentPolicy, Balanced, Choice, Constraints, ControlPlane, Daemons, Detection, Discovery, Dispatch, Eviction,
+    FailureAction, Filter, Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, Removal, Replaced,
+    Replication, Restart, RestartCondition, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
 use crate::time::Span;
 
@@ -59,6 +59,8 @@ pub(super) fn profile() -> Profile {
             decision_cost_per_node: Span::from_nanos(200),
             args: PlacementArgs::default(),
         },
+        // Source: moby/swarmkit:manager/orchestrator/constraintenforcer/constraint_enforcer.go.
+        constraints: Constraints::Enforced,
         // Source: moby/swarmkit:manager/dispatcher/dispatcher.go: period 5 s, jitter 500 ms, grace period multiplier 3.
         detection: Detection {
             heartbeat: Span::from_secs(5),
@@ -82,17 +84,20 @@ pub(super) fn profile() -> Profile {
             removal: Removal::Crowded,
             stateful_max_unavailable: false,
         },
-        restart: Restart::Replace { max_attempts: None },
-        // Source: moby/swarmkit:api/defaults/service.go.
-        rollout: Rollout::Slots(SlotUpdate {
-            parallelism: 1,
-            delay: Span::ZERO,
-            order: SlotOrder::StopFirst,
-            monitor: Span::from_secs(5),
-            on_failure: FailureAction::Pause,
-            max_failure: 0,
-            style: SlotStyle::Workers,
-        }),
+        restart: Restart::Replace {
+            // Source: moby/swarmkit:api/defaults/service.go: condition any, no bound, no window.
+            max_attempts: None,
+            window: Span::ZERO,
+            condition: RestartCondition::Any,
+            // Source: moby/swarmkit:manager/orchestrator/restart/restart.go, `defaultOldTaskTimeout`.
+            waits: Span::from_secs(60),
+        },
+        rollout: Rollout::Slots(UPDATE),
+        rollback: Some(UPDATE),
+        // Source: moby/swarmkit:manager/orchestrator/global/global.go, `reconcileServicesOneNode` and `InvalidNode`.
+        daemons: Daemons::Open,
+        // Source: moby/swarmkit:manager/dispatcher/dispatcher.go, `defaultNodeDownPeriod`.
+        orphan_after: Some(Span::from_secs(24 * 3_600)),
         agent: AgentPolicy {
             relist: Span::ZERO,
             status_period: Span::from_secs(10),
@@ -123,3 +128,14 @@ pub(super) fn profile() -> Profile {
         ..plain
     }
 }
+
+/// Updates and rollbacks alike. Source: moby/swarmkit:api/defaults/service.go.
+const UPDATE: SlotUpdate = SlotUpdate {
+    parallelism: 1,
+    delay: Span::ZERO,
+    order: SlotOrder::StopFirst,
+    monitor: Span::from_secs(5),
+    on_failure: FailureAction::Pause,
+    max_failure: 0,
+    style: SlotStyle::Workers,
+};

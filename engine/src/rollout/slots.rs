@@ -143,6 +143,11 @@ impl SlotRollout {
         self.direction
     }
 
+    /// It brings the former template back from now on.
+    pub fn turn_back(&mut self) {
+        self.direction = Direction::Back;
+    }
+
     /// How the update stands.
     pub fn verdict(&self) -> Verdict {
         self.verdict
@@ -165,6 +170,7 @@ impl SlotRollout {
 
     /// Takes note of what happened in `slot`. Events that change nothing, or of unknown slots, are ignored.
     pub fn observe(&mut self, update: &SlotUpdate, slot: u32, (now, event): (Time, SlotEvent)) {
+        let watched = self.watched(update, now);
         let Some((_, state)) = self.slots.iter_mut().find(|(s, _)| *s == slot) else { return };
         *state = match (*state, event) {
             (SlotState::Stopping { .. }, SlotEvent::OldStopped) => SlotState::Stopped,
@@ -176,12 +182,19 @@ impl SlotRollout {
                 SlotState::Failed { since: now }
             }
             (SlotState::Running { since } | SlotState::Overlapping { since }, SlotEvent::NewEnded)
-                if now.since(since) <= monitor(update) =>
+                if now.since(since) <= watched =>
             {
                 SlotState::Failed { since }
             }
             (unchanged, _) => unchanged,
         };
+    }
+
+    /// How long a new replica is watched: longer than declared only when all slots are done and the delay is longer still.
+    /// Source: moby/swarmkit:manager/orchestrator/update/updater.go, `Run`, where the period is set before the last watch.
+    fn watched(&self, update: &SlotUpdate, now: Time) -> Span {
+        let done = |state| freed(state, update).is_some_and(|at| at <= now);
+        if self.slots.iter().all(|(_, state)| done(*state)) { monitor(update) } else { update.monitor }
     }
 
     /// No further slot is taken; those in work are finished.

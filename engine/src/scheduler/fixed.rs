@@ -204,6 +204,11 @@ impl Fixed {
         self.rules.preferred.iter().map(|(weight, _)| i64::from(*weight).abs()).sum()
     }
 
+    /// A node's labels have changed.
+    pub(super) fn relabel(&mut self, node: NodeId, catalog: &Catalog) {
+        self.preference[node.0 as usize] = self.rules.preference(&catalog.nodes[node], catalog);
+    }
+
     /// True when the pod has preferred terms at all.
     pub(super) fn has_preferences(&self) -> bool {
         !self.rules.preferred.is_empty()

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{Id, NodeId, Table, TemplateId, WorkloadId};
+use crate::ids::{Id, NodeId, Symbol, Table, TemplateId, WorkloadId};
 use crate::model::Catalog;
 use crate::scheduler::counters::{
     ClassId, Counter, CounterId, Group, GroupId, Kind, Members, Ranked, ScopeId, Tally, TopologyId,
@@ -175,6 +175,32 @@ impl Ledger {
             }
         }
         self.states[n] = state;
+    }
+
+    /// A label of some node is another one in this catalog: domains, scopes and counts are made again.
+    pub(super) fn relabel(&mut self, catalog: Arc<Catalog>, key: Symbol) {
+        let by_label = |of: Key| matches!(of, Key::Label(k) | Key::NodeWith(k) if k == key);
+        for (_, topology) in self.topologies.iter_mut().filter(|(_, topology)| by_label(topology.key)) {
+            *topology = Topology::new(topology.key, &catalog);
+        }
+        for (_, row) in self.scopes.iter_mut() {
+            let nodes = catalog.nodes.rows().iter().zip(&self.states);
+            row.includes = nodes.map(|(node, state)| row.scope.includes(node, state.as_ref(), &catalog)).collect();
+        }
+        self.catalog = catalog;
+        for id in self.counters.ids().collect::<Vec<_>>() {
+            let counter = &mut self.counters[id];
+            let (topology, scope, group) = (counter.topology, counter.scope, counter.group);
+            let ranked = counter.ranked.take().is_some();
+            (counter.counts, counter.total) = (vec![0; self.topologies[topology].domains], 0);
+            for n in (0..self.tallies.len()).filter(|&n| self.scopes[scope].includes[n]) {
+                let members = group_count(&self.tallies[n], &self.classes, &self.groups, group);
+                self.counters[id].add(self.topologies[topology].domain_of[n], members);
+            }
+            if ranked {
+                self.rank(id);
+            }
+        }
     }
 
     /// Makes a class known: its membership in all groups so far.

@@ -229,6 +229,21 @@ impl Scheduler {
         self.ledger.state(node)
     }
 
+    /// A label of a node has changed, as the catalog says: it is taken out and put in anew, and all counts by that label
+    /// are made again.
+    pub fn relabel(&mut self, node: NodeId, (catalog, key): (Arc<Catalog>, Symbol)) {
+        let state = self.ledger.state(node).cloned();
+        self.remove_node(node);
+        self.ledger.relabel(Arc::clone(&catalog), key);
+        for (_, fixed) in self.fixed.iter_mut() {
+            fixed.relabel(node, &catalog);
+        }
+        self.catalog = catalog;
+        if let Some(state) = state {
+            self.set_node(node, state);
+        }
+    }
+
     /// A node reports that it has an image.
     pub fn add_image(&mut self, node: NodeId, image: ImageId) {
         let images = &mut self.images[node.index()];

@@ -1,6 +1,6 @@
 //! Domains of nodes by label, and which nodes a count may include.
 //!
-//! Labels never change during a run, so domains are numbered once per label. Start at [`Topology`] and [`Scope`].
+//! Labels change by hand only, and then everything is numbered again: domains are numbered once per label. Start at [`Topology`] and [`Scope`].
 
 use crate::ids::Symbol;
 use crate::labels::Labels;

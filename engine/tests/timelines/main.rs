@@ -18,5 +18,6 @@ mod sets;
 mod standalone;
 mod swarm;
 mod swarm_placement;
+mod swarm_services;
 mod volumes;
 mod volumes_random;

@@ -1,7 +1,7 @@
 //! Placement of Swarm mode, with the cases measured on Docker 20.10.
 
 use crate::script::{Lab, Setup, nodes};
-use shakedown_engine::fact::{FactKind, Note};
+use shakedown_engine::fact::{Deletion, FactKind, Note};
 use shakedown_engine::ids::WorkloadId;
 use shakedown_engine::labels::Labels;
 use shakedown_engine::message::Operation;
@@ -206,4 +206,72 @@ fn a_crash_loop_leaves_the_emptiest_node_after_five_failures() {
     let places: Vec<u32> = places.take(7).collect();
     assert_eq!(places[..5], [4; 5]);
     assert!(places[5..].iter().all(|node| *node < 4), "{places:?}");
+}
+
+/// A constraint `zone == a` on a service of five nodes, two of which have the label.
+fn constrained(replicas: u32) -> (Setup, WorkloadId) {
+    service(replicas, |setup, web| {
+        label(setup, "zone", &[Some("a"), Some("a"), Some("b"), None, None]);
+        let zone = (setup.catalog.names.intern("zone"), setup.catalog.names.intern("a"));
+        let template = setup.catalog.workloads[web].template;
+        setup.catalog.templates[template].node_selector.push(zone);
+    })
+}
+
+/// Measured (h): a label that goes makes a constraint fail: the task is rejected after 0.06 s and runs elsewhere after
+/// 6.1 s, 5 s of which are the restart delay.
+#[test]
+fn a_task_whose_node_no_longer_meets_its_constraints_is_rejected_and_moves() {
+    let (setup, web) = constrained(4);
+    let key = setup.catalog.names.find("zone").expect("interned above");
+    let mut lab = setup.start(1);
+    lab.until(20);
+    assert_eq!(counts(&lab, 5), [2, 2, 0, 0, 0]);
+    lab.command(Operation::Label { nodes: nodes(0, 1).collect(), key, value: None });
+    lab.until(40);
+    assert_eq!(counts(&lab, 5), [0, 4, 0, 0, 0]);
+    assert_eq!(lab.ready(web), 4);
+    let deleted = lab.times(|k| matches!(k, FactKind::PodDeleting { why: Deletion::Rejected, .. }));
+    assert!(deleted.iter().all(|at| (20.0..20.1).contains(at)), "{deleted:?}");
+    let started = lab.times(|k| matches!(k, FactKind::ContainerStarted { .. }));
+    assert!((25.0..27.0).contains(&started[4]), "{started:?}");
+}
+
+/// Measured (h): an impossible constraint leaves a task pending; it runs soon after the label appears.
+#[test]
+fn a_task_without_a_suitable_node_waits_for_the_label() {
+    let (mut setup, web) = constrained(1);
+    let (key, west) = (setup.catalog.names.intern("zone"), setup.catalog.names.intern("west"));
+    let template = setup.catalog.workloads[web].template;
+    setup.catalog.templates[template].node_selector = vec![(key, west)];
+    let mut lab = setup.start(1);
+    lab.until(20);
+    assert_eq!(refusals(&lab), ["no suitable node (scheduling constraints not satisfied on 5 nodes)"]);
+    lab.command(Operation::Label { nodes: nodes(3, 1).collect(), key, value: Some(west) });
+    lab.until(23);
+    assert_eq!(counts(&lab, 5), [0, 0, 0, 1, 0]);
+}
+
+/// Source: moby/swarmkit:manager/orchestrator/constraintenforcer/constraint_enforcer.go: paused nodes are left alone.
+/// Measured (h): a label that only a preference reads moves nothing.
+#[test]
+fn paused_nodes_and_mere_preferences_move_nothing() {
+    let (setup, _) = constrained(4);
+    let key = setup.catalog.names.find("zone").expect("interned above");
+    let mut lab = setup.start(1);
+    lab.until(20);
+    lab.command(Operation::Cordon { nodes: nodes(0, 1).collect() });
+    lab.command(Operation::Label { nodes: nodes(0, 1).collect(), key, value: None });
+    lab.until(40);
+    assert_eq!(counts(&lab, 5), [2, 2, 0, 0, 0]);
+    let (setup, _) = service(12, |setup, web| {
+        label(setup, "zone", &[Some("a"), Some("a"), Some("b"), Some("c"), Some("c")]);
+        spread_over(setup, web, "zone");
+    });
+    let mut lab = setup.start(1);
+    lab.until(20);
+    let before = counts(&lab, 5);
+    lab.command(Operation::Label { nodes: nodes(2, 1).collect(), key, value: None });
+    lab.until(40);
+    assert_eq!(counts(&lab, 5), before);
 }

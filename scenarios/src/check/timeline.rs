@@ -130,6 +130,7 @@ impl Checker<'_> {
                 | "uncordon"
                 | "remove_node"
                 | "untaint"
+                | "label_nodes"
                 | "evict"
                 | "deletion_cost"
                 | "suspend"
@@ -186,6 +187,7 @@ fn kinds(raw: &EntryRaw) -> Vec<(&'static str, Mark)> {
         ("uncordon", raw.uncordon.as_ref().map(|v| v.mark)),
         ("drain", raw.drain.as_ref().map(|v| v.mark)),
         ("remove_node", raw.remove_node.as_ref().map(|v| v.mark)),
+        ("label_nodes", raw.label_nodes.as_ref().map(|v| v.mark)),
         ("taint", raw.taint.as_ref().map(|v| v.mark)),
         ("untaint", raw.untaint.as_ref().map(|v| v.mark)),
         ("out_of_service", raw.out_of_service.as_ref().map(|v| v.mark)),

@@ -15,7 +15,8 @@ mod workload;
 pub(crate) use cluster::{ClusterRaw, HostRaw, NetworkRaw, NodeRaw, PoolRaw};
 pub(crate) use expect::{ExpectRaw, Scalar};
 pub(crate) use operations::{
-    DefaultPriorityRaw, DeletionCostRaw, EvictRaw, PreemptionRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw, UpdateType,
+    DefaultPriorityRaw, DeletionCostRaw, EvictRaw, LabelRaw, PreemptionRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw,
+    UpdateType,
 };
 pub(crate) use scenario::{FragmentRaw, ScenarioRaw};
 pub(crate) use select::{Names, NodesRaw, Pick, SelectorRaw, SideRaw, SideWord};

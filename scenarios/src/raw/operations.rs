@@ -16,6 +16,16 @@ node_shape! {
 }
 
 node_shape! {
+    /// A label is set on nodes, or taken away.
+    LabelRaw, "`label_nodes`", {
+        /// Its key.
+        key: At<String>,
+        /// Its value; without one the label is taken away.
+        value: Option<At<String>>,
+    }
+}
+
+node_shape! {
     /// Taints are removed from nodes.
     UntaintRaw, "`untaint`", {
         /// Their key, whatever the effect; or `key:NoExecute`.

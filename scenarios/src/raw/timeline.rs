@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::select::node_shape;
 use super::{Class, Death, LevelRaw, NodesRaw, Part, Pick, SideRaw, Which};
-use super::{DefaultPriorityRaw, DeletionCostRaw, EvictRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw};
+use super::{DefaultPriorityRaw, DeletionCostRaw, EvictRaw, LabelRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw};
 use crate::problem::Problems;
 use crate::text::{At, Decode, Dur, GrowthRate, Named, Node, Percent, Permille, Value, shape, wrong_type};
 
@@ -51,6 +51,8 @@ shape! {
         drain: Option<At<NodesRaw>>,
         /// Node objects are deleted, as people or a cloud do for machines that are gone.
         remove_node: Option<At<NodesRaw>>,
+        /// A label is set on nodes, or taken away.
+        label_nodes: Option<At<LabelRaw>>,
         /// A taint is set on nodes.
         taint: Option<At<TaintRaw>>,
         /// Taints are removed from nodes.

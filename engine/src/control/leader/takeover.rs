@@ -86,6 +86,7 @@ impl Control {
             return; // Its key says how long it lives, whoever looks.
         }
         if !steady && healthy {
+            self.nodes[node].unknown = memory == Memory::Lost;
             self.nodes[node].last_heard = if memory == Memory::Lost { cx.now } else { last };
             let why = self.nodes[node].cause;
             return self.expect_heartbeat(cx, if why == FactId::NONE { cause } else { why }, node);

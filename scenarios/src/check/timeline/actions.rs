@@ -378,6 +378,13 @@ impl Checker<'_> {
             Action::Uncordon(nodes) => format!("uncordon {}", self.nodes_in_words(nodes)),
             Action::Drain(nodes) => format!("drain {}", self.nodes_in_words(nodes)),
             Action::RemoveNode(nodes) => format!("remove {}", self.nodes_in_words(nodes)),
+            Action::Label { nodes, key, value } => {
+                let (nodes, key) = (self.nodes_in_words(nodes), self.low.catalog.text(*key));
+                match value {
+                    Some(value) => format!("label {nodes} with {key}={}", self.low.catalog.text(*value)),
+                    None => format!("take the label {key} from {nodes}"),
+                }
+            }
             Action::Taint { nodes, taint } => {
                 format!("taint {} with {}", self.nodes_in_words(nodes), self.taint_in_words(*taint))
             }

@@ -151,6 +151,9 @@ impl Checker<'_> {
             | (Action::Untaint { nodes: b, taint: gone, every_effect }, Action::Taint { nodes: a, taint }) => {
                 taint.key == gone.key && (*every_effect || taint.effect == gone.effect) && nodes(a, b)
             }
+            (Action::Label { nodes: a, key, .. }, Action::Label { nodes: b, key: other, .. }) => {
+                key == other && nodes(a, b)
+            }
             // Whether the agent starts before or after its node is removed decides whether there is a node.
             (Action::RemoveNode(a), Action::Restore(b) | Action::Restart(b))
             | (Action::Restore(a) | Action::Restart(a), Action::RemoveNode(b)) => nodes(a, b),

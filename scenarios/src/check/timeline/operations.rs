@@ -15,7 +15,8 @@ use crate::check::Checker;
 use crate::manifest::effect;
 use crate::problem::Mark;
 use crate::raw::{
-    DefaultPriorityRaw, EntryRaw, NodesRaw, PreemptionRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw, UpdateType,
+    DefaultPriorityRaw, EntryRaw, LabelRaw, NodesRaw, PreemptionRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw,
+    UpdateType,
 };
 
 /// Says that a machine is off for good: kubernetes/kubernetes:staging/src/k8s.io/api/core/v1/well_known_taints.go,
@@ -43,6 +44,9 @@ struct Class {
 impl Checker<'_> {
     /// The action of an entry about taints, evictions or update strategies.
     pub(super) fn by_hand(&mut self, raw: &EntryRaw, history: &History) -> Option<Action> {
+        if let Some(label) = &raw.label_nodes {
+            return self.set_label(&label.value, label.mark);
+        }
         if let Some(taint) = &raw.taint {
             return self.set_taint(&taint.value, taint.mark);
         }
@@ -57,6 +61,14 @@ impl Checker<'_> {
             return Some(Action::DeletionCost { pods, cost: cost.value.cost.value.0 });
         }
         raw.update_strategy.as_ref().and_then(|strategy| self.update_strategy(&strategy.value, strategy.mark, history))
+    }
+
+    fn set_label(&mut self, raw: &LabelRaw, mark: Mark) -> Option<Action> {
+        let nodes = self.selector(&raw.selector(), mark)?;
+        let names = &mut self.low.catalog.names;
+        let key = names.intern(&raw.key.value);
+        let value = raw.value.as_ref().map(|value| names.intern(&value.value));
+        Some(Action::Label { nodes, key, value })
     }
 
     fn set_taint(&mut self, raw: &TaintRaw, mark: Mark) -> Option<Action> {
