@@ -10,7 +10,7 @@ use crate::control::{Alarm, Control, Cx, PodPhase, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{Id, NodeId, PodId, WorkloadId};
 use crate::model::{Amount, DaemonSpec, Details, Toleration, WorkloadKind};
-use crate::profile::{Daemons, Rollout, SlotOrder};
+use crate::profile::{OnEachNode, Rollout, SlotOrder};
 use crate::rollout::daemon::{self, Backoff, Fit, Handover, Limits, Node, Pod, Steps};
 use crate::scheduler;
 use crate::time::Time;
@@ -143,7 +143,7 @@ impl Control {
     /// How many nodes at once, where those are updated as slots are: by parallelism and order. Of delay, monitor and
     /// failure action nothing is modelled here.
     fn updated_as_slots(&self, workload: WorkloadId) -> Option<DaemonSpec> {
-        let (Daemons::Open, Rollout::Slots(update)) = (self.profile.daemons, &self.profile.rollout) else {
+        let (OnEachNode::Open, Rollout::Slots(update)) = (self.profile.daemons, &self.profile.rollout) else {
             return None;
         };
         let update = update.wished(&self.catalog.workloads[workload].wishes.update);
@@ -192,8 +192,8 @@ impl Control {
             return Fit::No;
         }
         let automatic = match self.profile.daemons {
-            Daemons::Tolerant => daemon::tolerations(&self.catalog.known, template),
-            Daemons::Open => Vec::new(),
+            OnEachNode::Tolerant => daemon::tolerations(&self.catalog.known, template),
+            OnEachNode::Open => Vec::new(),
         };
         daemon::fit(&self.taints_of(node), &template.tolerations, &automatic)
     }
@@ -448,8 +448,8 @@ impl Control {
         let place = &mut daemon.places[row.slot as usize];
         if place.pods.contains(&pod) {
             place.held = match self.profile.daemons {
-                Daemons::Tolerant => place.backoff.failed(cx.now),
-                Daemons::Open => {
+                OnEachNode::Tolerant => place.backoff.failed(cx.now),
+                OnEachNode::Open => {
                     let wish = self.catalog.workloads[workload].wishes.restart.delay;
                     cx.now + wish.unwrap_or(self.profile.replication.replacement_delay)
                 }

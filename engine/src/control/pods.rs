@@ -8,7 +8,7 @@ use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{NodeId, PodId, RevisionId};
 use crate::message::{Address, Ending, Message, PodReport};
 use crate::model::WorkloadKind;
-use crate::profile::{Daemons, Restart};
+use crate::profile::{OnEachNode, Restart};
 use crate::rollout::slots::SlotEvent;
 use crate::time::{Span, Time};
 
@@ -465,7 +465,7 @@ impl Control {
         let fact = cx.facts.record(cx.now, cause, kind);
         self.pods[pod].last_fact = fact;
         self.job_pod_ended(cx, (pod, fact), how);
-        if !success || self.profile.daemons == Daemons::Open {
+        if !success || self.profile.daemons == OnEachNode::Open {
             self.daemon_failed(cx, pod);
         }
         if !success {

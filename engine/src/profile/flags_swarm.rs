@@ -6,6 +6,7 @@ use super::{Field, Flag, Kind, VARIANT, field};
 use crate::profile::{
     Choice, Constraints, Dispatch, FailureAction, Grace, Restart, RestartCondition, Rollout, SlotOrder,
 };
+use crate::time::Span;
 
 /// All of them.
 pub(in crate::profile) const FLAGS: &[Flag] = &[

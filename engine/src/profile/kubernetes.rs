@@ -168,7 +168,7 @@ pub(super) fn profile() -> Profile {
         // Source: kubernetes/kubernetes:pkg/kubelet/kubelet.go (relist, pull back-off),
         // pkg/kubelet/apis/config/v1beta1/defaults.go (status, serial pulls), pkg/apis/core/v1/defaults.go (grace).
         constraints: super::Constraints::AtPlacement,
-        daemons: super::Daemons::Tolerant,
+        daemons: super::OnEachNode::Tolerant,
         orphan_after: None,
         // Its updates move counts, not slots.
         rollback: None,

@@ -51,7 +51,7 @@ pub use placement::{
     Balanced, Choice, Constraints, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Strategy, Wake, Weights,
 };
 pub use recovery::{
-    CountedRestart, Daemons, Eviction, LocalRestart, Removal, Replaced, Replication, Restart, RestartCondition,
+    CountedRestart, Eviction, LocalRestart, OnEachNode, Removal, Replaced, Replication, Restart, RestartCondition,
     RestartMode, RestartRule, RestartWhen, TaintEviction,
 };
 pub use rollout::{FailureAction, Rollout, SlotOrder, SlotStyle, SlotUpdate};
@@ -100,7 +100,7 @@ pub struct Profile {
     /// How a workload moves to a new template.
     pub rollout: Rollout,
     /// Which nodes run a replica of what runs on each.
-    pub daemons: Daemons,
+    pub daemons: OnEachNode,
     /// A node that is silent for so long is given up for good, with all it ran; `None`: never.
     pub orphan_after: Option<Span>,
     /// How an update slot by slot that failed moves back; `None`: as it moves forth.

@@ -4,9 +4,9 @@
 //! its original does; what it leaves alone, its original does not have.
 
 use super::{
-    AgentPolicy, Balanced, Choice, Constraints, ControlPlane, Daemons, Detection, Discovery, Dispatch, Eviction,
-    FailureAction, Filter, Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, RateLimit, Removal,
-    Replaced, Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Wake, Words,
+    AgentPolicy, Balanced, Choice, Constraints, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction,
+    Filter, Grace, OnEachNode, Placement, PlacementArgs, Ports, Probing, Profile, Queue, RateLimit, Removal, Replaced,
+    Replication, Restart, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Wake, Words,
 };
 use crate::fact::Client;
 use crate::time::Span;
@@ -82,7 +82,7 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
         },
         restart: Restart::REPLACE,
         rollout: Rollout::Slots(UPDATE),
-        daemons: Daemons::Tolerant,
+        daemons: OnEachNode::Tolerant,
         orphan_after: None,
         rollback: None,
         agent: AgentPolicy {

@@ -245,7 +245,7 @@ pub enum RestartCondition {
 
 /// Which nodes run the replica of a workload that has one on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Daemons {
+pub enum OnEachNode {
     /// Those whose taints it tolerates, and it tolerates closed, silent and crowded nodes by itself (a DaemonSet).
     Tolerant,
     /// Those that are open and healthy; elsewhere one that is there stays, but none is made (a global service). It is

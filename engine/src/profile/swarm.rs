@@ -1,8 +1,8 @@
 //! Docker Swarm mode (moby/swarmkit), with its default settings.
 
 use super::{
-    AgentPolicy, Balanced, Choice, Constraints, ControlPlane, Daemons, Detection, Discovery, Dispatch, Eviction,
-    FailureAction, Filter, Grace, Placement, PlacementArgs, Ports, Probing, Profile, Queue, Removal, Replaced,
+    AgentPolicy, Balanced, Choice, Constraints, ControlPlane, Detection, Discovery, Dispatch, Eviction, FailureAction,
+    Filter, Grace, OnEachNode, Placement, PlacementArgs, Ports, Probing, Profile, Queue, Removal, Replaced,
     Replication, Restart, RestartCondition, Rollout, Sampling, Score, SlotOrder, SlotStyle, SlotUpdate, Words, flags,
 };
 use crate::time::Span;
@@ -95,7 +95,7 @@ pub(super) fn profile() -> Profile {
         rollout: Rollout::Slots(UPDATE),
         rollback: Some(UPDATE),
         // Source: moby/swarmkit:manager/orchestrator/global/global.go, `reconcileServicesOneNode` and `InvalidNode`.
-        daemons: Daemons::Open,
+        daemons: OnEachNode::Open,
         // Source: moby/swarmkit:manager/dispatcher/dispatcher.go, `defaultNodeDownPeriod`.
         orphan_after: Some(Span::from_secs(24 * 3_600)),
         agent: AgentPolicy {
