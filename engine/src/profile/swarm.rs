@@ -29,7 +29,7 @@ pub(super) fn profile() -> Profile {
             unschedulable_flush: Span::from_secs(30),
             unschedulable_timeout: Span::from_secs(300),
             pop_from_backoff: true,
-            wake: super::Wake::Hints,
+            wake: super::Wake::Kinds,
         },
         // Source: moby/swarmkit:manager/scheduler/scheduler.go, `commitDebounceGap` and `maxLatency`.
         dispatch: Dispatch::Ticks { gap: Span::from_millis(50), at_most: Span::from_secs(1) },
