@@ -40,6 +40,8 @@ fn cluster(profile: &str, dice: &mut Stream) -> (Setup, Vec<(WorkloadId, Vec<Tem
         setup = setup.set("update-parallelism", pick(dice, &["1", "2", "0"]));
         setup = setup.set("update-failure-action", pick(dice, &["pause", "continue", "rollback"]));
         setup = setup.set("update-delay", pick(dice, &["0s", "7s"]));
+        // A look at a node a day later is a plan of a quiet engine.
+        setup = setup.set("node-down-period", "0s");
     } else {
         guard(&mut setup, dice);
         let api = &mut setup.catalog.workloads[workloads[1].0];
