@@ -7,7 +7,6 @@ use std::fs;
 
 use clap::Subcommand;
 use serde_json::json;
-use shakedown_engine::profile::Profile;
 
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
@@ -59,7 +58,7 @@ pub(crate) fn bench(verb: &Verb, console: &mut Console) -> Result<Exit, Failure>
         Verb::SchedulerPerf(args) => return crate::bench_scheduler::bench(args, console),
     };
     plans::known(&args.profile)?;
-    let profile = Profile::named(&args.profile).expect("a known orchestrator has a profile");
+    let profile = shakedown_scenarios::profile_named(&args.profile)?;
     let size = Size { nodes: args.nodes as usize, pods: args.pods as usize };
     let measured = measure(Placing::new(size, &profile, args.seed), size.pods);
     match args.format {

@@ -103,13 +103,16 @@ fn seeds(args: &Args, scenario: &Named) -> Vec<u64> {
 fn jobs(args: &Args, scenario: &Named, seeds: &[u64]) -> Result<Vec<Job>, Failure> {
     let orchestrators = plans::orchestrators(&scenario.plan, &args.orchestrators)?;
     for variant in &args.variants {
-        plans::check_settings(&variant.0, &orchestrators)?;
+        plans::check_settings(&scenario.plan, &variant.0, &orchestrators)?;
     }
     let mut jobs = Vec::new();
     for orchestrator in &orchestrators {
         let own = args.variants.iter().filter(|variant| {
             let settings = std::slice::from_ref(orchestrator);
-            variant.0.iter().all(|setting| plans::check_settings(std::slice::from_ref(setting), settings).is_ok())
+            variant
+                .0
+                .iter()
+                .all(|setting| plans::check_settings(&scenario.plan, std::slice::from_ref(setting), settings).is_ok())
         });
         for variant in std::iter::once(&Variant::default()).chain(own) {
             let profile = plans::profile(&scenario.plan, orchestrator, &variant.0)?;

@@ -6,6 +6,7 @@ use shakedown_chaos::expect::Metric;
 use shakedown_engine::profile::Profile;
 use shakedown_reports::terminal::style::Style;
 use shakedown_reports::terminal::{Align, Table};
+use shakedown_scenarios::CUSTOM;
 
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
@@ -99,8 +100,10 @@ fn flags(only: &[String]) -> Vec<Row> {
         [] => Profile::NAMES.contains(&&*profile.name),
         only => only.iter().any(|name| *name == profile.name),
     };
+    let files = only.iter().filter(|name| name.starts_with(CUSTOM));
+    let own = files.filter_map(|name| shakedown_scenarios::profile_named(name).ok());
     let mut rows = Vec::new();
-    for profile in profiles().filter(wanted) {
+    for profile in profiles().filter(wanted).chain(own) {
         rows.extend(profile.settings().map(|(flag, value)| {
             vec![
                 ("orchestrator", profile.name.to_string()),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shakedown_engine::profile::Profile;
-use shakedown_scenarios::{Diagnostics, Plan, suggestion};
+use shakedown_scenarios::{CUSTOM, Diagnostics, Plan, suggestion};
 
 use crate::failure::Failure;
 
@@ -100,7 +100,10 @@ fn load_one(typed: &str) -> Result<Plan, Failure> {
 
 /// The orchestrators that were asked for, or else those of the plan.
 pub(crate) fn orchestrators(plan: &Plan, asked: &[String]) -> Result<Vec<String>, Failure> {
-    asked.iter().try_for_each(|name| known(name))?;
+    for name in asked {
+        // Files of profiles are read here, so that all that is wrong with them is said before anything runs.
+        if name.starts_with(CUSTOM) { plan.unset(name).map(drop)? } else { known(name)? }
+    }
     let mut wanted = if asked.is_empty() { plan.orchestrators.clone() } else { asked.to_vec() };
     let mut seen = BTreeSet::new();
     wanted.retain(|name| seen.insert(name.clone()));
@@ -117,13 +120,13 @@ pub(crate) fn profile(plan: &Plan, orchestrator: &str, settings: &[Setting]) -> 
 }
 
 /// Fails when a setting has no effect, because none of the orchestrators that are run has its flag.
-pub(crate) fn check_settings(settings: &[Setting], orchestrators: &[String]) -> Result<(), Failure> {
+pub(crate) fn check_settings(plan: &Plan, settings: &[Setting], orchestrators: &[String]) -> Result<(), Failure> {
     for setting in settings {
         let concerned = orchestrators
             .iter()
             .filter(|name| setting.orchestrator.as_ref().is_none_or(|o| *o == **name || o == Profile::family(name)));
         let answers: Vec<_> =
-            concerned.filter_map(|name| Profile::named(name)).map(|profile| profile.flag(&setting.flag)).collect();
+            concerned.filter_map(|name| plan.unset(name).ok()).map(|profile| profile.flag(&setting.flag)).collect();
         if !answers.iter().any(Result::is_ok) {
             let reason = answers.into_iter().find_map(Result::err);
             let reason = reason.map_or_else(|| "that orchestrator is not run".to_owned(), |error| error.to_string());
@@ -138,6 +141,9 @@ pub(crate) fn check_settings(settings: &[Setting], orchestrators: &[String]) -> 
 pub(crate) fn known(orchestrator: &str) -> Result<(), Failure> {
     if Profile::all_names().any(|name| name == orchestrator) {
         return Ok(());
+    }
+    if orchestrator.starts_with(CUSTOM) {
+        return Ok(shakedown_scenarios::profile_named(orchestrator).map(drop)?);
     }
     let help = suggestion(orchestrator, Profile::all_names()).unwrap_or_default();
     Err(Failure::usage(format!("no orchestrator is called `{orchestrator}`"), help))

@@ -128,7 +128,7 @@ fn prepare(args: &Args, scenario: Named) -> Result<Work, Failure> {
     }
     let orchestrators = plans::orchestrators(&scenario.plan, &args.orchestrators)?;
     let seeds = if args.seeds.is_empty() { &scenario.plan.seeds } else { &args.seeds };
-    plans::check_settings(&args.settings, &orchestrators)?;
+    plans::check_settings(&scenario.plan, &args.settings, &orchestrators)?;
     let mut jobs = Vec::new();
     for orchestrator in &orchestrators {
         let profile = plans::profile(&scenario.plan, orchestrator, &args.settings)?;

@@ -238,6 +238,10 @@ pages! {
         "The file is no `KubeSchedulerConfiguration` of version v1, or has fields or values that kube-scheduler does not take.",
         "    percentageOfNodesToScore: 120",
         "Correct the field; kube-scheduler would not start with this file.";
+    "E0513", "a job file of another system",
+        "The file is a job of another system than the field of `workloads` says, or it is HCL.",
+        "    workloads: [{ nomad: marathon-app.json }]",
+        "Name it under the field of its own system: `manifest`, `compose`, `nomad`, `marathon` or `ecs`.";
     "W0305", "an expectation for another orchestrator",
         "The scenario does not run under the orchestrator that the expectation is for.",
         "    orchestrators: [swarm]\n    expect: [{ metric: pending, equals: 0, only: kubernetes }]",
@@ -322,6 +326,14 @@ pages! {
         "A workload asks for something that this orchestrator has no words for, so it is treated as the orchestrator's own defaults have it.",
         "    deploy: { update_config: { monitor: 30s } }   # run under kubernetes",
         "Set the orchestrator's own flags (`shakedown list flags`), or read results with that in mind.";
+    "W0620", "an unknown field in a job file",
+        "The system has no such field, so its own API would ignore it, too.",
+        "    { \"id\": \"/web\", \"instnces\": 3 }",
+        "Correct the spelling.";
+    "N0621", "a data center that no zone is called after",
+        "Data centers of Nomad are zones here. No node is in a zone of that name, so the job may run on all nodes.",
+        "    \"Datacenters\": [\"dc1\"]   # zones: [a, b, c]",
+        "Give nodes a `zone` of that name, if the job should choose among them.";
 }
 
 #[cfg(test)]

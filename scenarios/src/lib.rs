@@ -9,6 +9,8 @@ mod asked;
 mod check;
 mod codes;
 mod compose;
+mod custom;
+mod jobs;
 mod keys;
 mod library;
 mod manifest;
@@ -23,12 +25,13 @@ mod shapes;
 mod text;
 
 pub use codes::{CODES, Page, explain};
+pub use custom::{CUSTOM, profile_named};
 pub use library::{Embedded, library, load_embedded};
 pub use objects::{Objects, lower_objects};
 pub use plan::{Note, Override, Plan};
 pub use problem::{Diagnostics, Place, Problem, Severity};
 pub use report::{CheckReport, FileKind, check_file, check_text};
-pub use schema::schema;
+pub use schema::{profile_schema, schema};
 pub use text::{Disk, Files, MAX_FILE_BYTES, ReadError, suggestion};
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The plan: a scenario that cannot be invalid any more.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use shakedown_chaos::experiment::Experiment;
 use shakedown_engine::model::Catalog;
 use shakedown_engine::profile::Profile;
 
+use crate::custom::{flag_help, profile_named};
 use crate::problem::{Diagnostics, Problem, Severity};
-use crate::text::suggestion;
 
 /// Everything that runs need, whatever world they run in.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Plan {
     pub overrides: Vec<Override>,
     /// What workloads ask that not every orchestrator knows.
     pub(crate) questions: Vec<crate::asked::Question>,
+    /// Profiles of files, by the names under which they are run (`custom:FILE`).
+    pub(crate) customs: BTreeMap<String, Profile>,
     /// What the scheduler is configured with.
     pub(crate) scheduler: Option<Arc<crate::manifest::SchedulerConfig>>,
     /// One run each.
@@ -90,11 +93,7 @@ impl Plan {
     /// When there is no such profile, when an override with that orchestrator's name does not fit it, or when overrides
     /// contradict each other.
     pub fn profile(&self, orchestrator: &str) -> Result<Profile, Diagnostics> {
-        let Some(mut profile) = Profile::named(orchestrator) else {
-            let mut problem = Problem::bare("E0305", format!("there is no orchestrator `{orchestrator}`"));
-            problem.help = suggestion(orchestrator, Profile::all_names());
-            return Err(Diagnostics::one(problem));
-        };
+        let mut profile = self.unset(orchestrator)?;
         if let Some(config) = self.scheduler.as_ref().filter(|_| profile.takes_scheduler_config) {
             config.apply(&mut profile);
         }
@@ -122,6 +121,17 @@ impl Plan {
             Diagnostics::one(problem)
         })?;
         Ok(profile)
+    }
+
+    /// The profile called `orchestrator` without this plan's overrides.
+    ///
+    /// # Errors
+    /// When there is no such profile, or when its file is broken.
+    pub fn unset(&self, orchestrator: &str) -> Result<Profile, Diagnostics> {
+        match self.customs.get(orchestrator) {
+            Some(profile) => Ok(profile.clone()),
+            None => profile_named(orchestrator),
+        }
     }
 
     /// What workloads ask that `profile` does not honour: a warning a key.
@@ -154,8 +164,7 @@ impl Plan {
             .collect();
         let mut knowing = profiles.iter().filter(|profile| profile.flags.iter().any(|f| f.name == flag)).peekable();
         if knowing.peek().is_none() {
-            let known = profiles.iter().flat_map(|profile| profile.flags).map(|flag| flag.name);
-            return Err(refuse(format!("no orchestrator has a flag `{flag}`"), suggestion(flag, known)));
+            return Err(refuse(format!("no orchestrator has a flag `{flag}`"), flag_help(flag, &profiles)));
         }
         for profile in knowing {
             if let Err(why) = profile.clone().set(flag, value) {

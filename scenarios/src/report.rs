@@ -8,6 +8,7 @@ use shakedown_engine::profile::Profile;
 use crate::asked;
 use crate::check;
 use crate::compose::{self, Composed};
+use crate::jobs::{self, Jobs, System};
 use crate::manifest::Lowering;
 use crate::plan::{Note, Plan};
 use crate::problem::{Mark, Problem, Problems, Severity};
@@ -22,6 +23,12 @@ pub enum FileKind {
     Manifest,
     /// A Compose file.
     Compose,
+    /// A Nomad job.
+    Nomad,
+    /// A Marathon app, group or pod.
+    Marathon,
+    /// ECS task and service definitions.
+    Ecs,
     /// None of these, or unreadable.
     Unknown,
 }
@@ -32,6 +39,9 @@ impl fmt::Display for FileKind {
             Self::Scenario => "scenario",
             Self::Manifest => "Kubernetes manifest",
             Self::Compose => "Compose file",
+            Self::Nomad => "Nomad job",
+            Self::Marathon => "Marathon app",
+            Self::Ecs => "ECS definition",
             Self::Unknown => "file",
         })
     }
@@ -78,14 +88,20 @@ pub fn check_text(name: &str, files: &dyn Files) -> CheckReport {
         documents if documents.iter().any(check::is_manifest) => FileKind::Manifest,
         [first, ..] if check::is_compose(first) || called_compose(name, first) => FileKind::Compose,
         [first, ..] if check::is_mapping(first) && first.get("shakedown").is_some() => FileKind::Scenario,
+        [first, ..] => match System::of(first) {
+            Some(System::Nomad) => FileKind::Nomad,
+            Some(System::Marathon) => FileKind::Marathon,
+            Some(System::Ecs) => FileKind::Ecs,
+            None => FileKind::Unknown,
+        },
         _ => FileKind::Unknown,
     };
     let (honoured, deaf) = match kind {
-        FileKind::Manifest | FileKind::Compose => objects(kind, name, files, &mut problems),
-        _ => match check::lower(name, files, &mut problems) {
+        FileKind::Scenario | FileKind::Unknown => match check::lower(name, files, &mut problems) {
             Some(plan) => (scenario(&plan), unhonoured(&plan)),
             None => Default::default(),
         },
+        kind => objects(kind, name, files, &mut problems),
     };
     let (wrong, remarks): (Vec<_>, Vec<_>) =
         problems.into_all().into_iter().partition(|problem| problem.severity == Severity::Error);
@@ -130,12 +146,20 @@ fn unhonoured(plan: &Plan) -> Vec<Note> {
     asked::unhonoured(&plan.questions, &profiles)
 }
 
+fn of_jobs(system: System, documents: &[Node], lowering: &mut Lowering<'_>) -> Composed {
+    let Jobs { lowered, honoured } = jobs::lower(system, documents, lowering);
+    Composed { lowered, honoured }
+}
+
 fn objects(kind: FileKind, name: &str, files: &dyn Files, problems: &mut Problems) -> (Vec<String>, Vec<Note>) {
     let Some(documents) = check::documents(name, files, problems) else { return Default::default() };
     let mut catalog = shakedown_engine::model::Catalog::new();
     let mut lowering = Lowering::new(&mut catalog, problems);
     let Composed { lowered, honoured } = match kind {
         FileKind::Compose => compose::lower(&documents, &mut lowering),
+        FileKind::Nomad => of_jobs(System::Nomad, &documents, &mut lowering),
+        FileKind::Marathon => of_jobs(System::Marathon, &documents, &mut lowering),
+        FileKind::Ecs => of_jobs(System::Ecs, &documents, &mut lowering),
         _ => Composed { lowered: lowering.documents(&documents), ..Composed::default() },
     };
     lowering.finish(&|_| 0);

@@ -89,9 +89,10 @@ impl Checker<'_> {
     fn only(&mut self, raw: &ExpectRaw, names: &[String]) -> Vec<String> {
         let mut out = Vec::new();
         for name in raw.only.iter().flat_map(|only| &only.0) {
-            if shakedown_engine::profile::Profile::named(&name.value).is_none() {
+            let run = names.contains(&name.value);
+            if !run && shakedown_engine::profile::Profile::named(&name.value).is_none() {
                 self.unknown_orchestrator(name);
-            } else if !names.contains(&name.value) {
+            } else if !run {
                 self.low
                     .problems
                     .warn("W0305", name.mark, format!("this scenario is not run under `{}`", name.value))

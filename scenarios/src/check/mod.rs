@@ -82,8 +82,8 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
     let images = checker.images(&parts);
     checker.services(&parts);
     let traffic = checker.traffic(&raw.traffic, duration);
-    let orchestrators = checker.orchestrators(&raw);
-    let expectations = checker.expectations(&raw.expect, &orchestrators.names, &node);
+    let orchestrators = checker.orchestrators(&raw, name);
+    let expectations = checker.expectations(&raw.expect, &orchestrators.known(), &node);
     let seeds = checker.seeds(&raw);
     if let Some(zero) = raw.converge_within.filter(|span| span.value.0.is_zero()) {
         let problem = checker.low.problems.error("E0204", zero.mark, "nothing converges within no time");
@@ -109,6 +109,7 @@ pub(crate) fn lower(name: &str, files: &dyn Files, problems: &mut Problems) -> O
         orchestrators: orchestrators.names,
         overrides: orchestrators.overrides,
         questions,
+        customs: orchestrators.customs,
         scheduler: scheduler.map(Arc::new),
         seeds,
         notes: Vec::new(),

@@ -13,6 +13,7 @@ use shakedown_engine::time::Span;
 use super::sources::{documents, is_compose, misplaced_compose};
 use super::{Checker, Part, unreadable};
 use crate::compose;
+use crate::jobs::{self, System};
 use crate::manifest::{DEFAULT_IMAGE_SIZE, Lowered, image_name, pull_policy};
 use crate::problem::Mark;
 use crate::raw::{DeploymentRaw, ProbeRaw, ServiceRaw, WorkloadRaw};
@@ -58,9 +59,11 @@ impl Checker<'_> {
     }
 
     fn entry(&mut self, entry: &At<WorkloadRaw>, file: &str, read: &Read) {
-        let WorkloadRaw { manifest, objects, compose: composed, deployment } = &entry.value;
+        let WorkloadRaw { manifest, objects, compose: composed, nomad, marathon, ecs, deployment } = &entry.value;
+        let jobs = [(System::Nomad, nomad), (System::Marathon, marathon), (System::Ecs, ecs)];
         let given = [manifest.is_some(), objects.is_some(), composed.is_some(), deployment.is_some()];
-        let sources = given.iter().filter(|given| **given).count();
+        let given = given.into_iter().chain(jobs.iter().map(|(_, named)| named.is_some()));
+        let sources = given.filter(|given| *given).count();
         if sources == 0 && entry.flawed {
             self.incomplete.workloads = true;
             return;
@@ -69,13 +72,18 @@ impl Checker<'_> {
             self.low
                 .problems
                 .error("E0207", entry.mark, "an entry of `workloads` has exactly one source")
-                .expected("expected one of `manifest`, `objects`, `compose`, `deployment`")
+                .expected("expected one of `manifest`, `objects`, `compose`, `nomad`, `marathon`, `ecs`, `deployment`")
                 .help("write one entry for each");
             self.incomplete.workloads = true;
             return;
         }
         if let Some(composed) = composed {
             self.compose(composed, file);
+        }
+        for (system, named) in jobs {
+            if let Some(named) = named {
+                self.jobs(system, named, file);
+            }
         }
         if let Some(objects) = objects {
             let before = self.low.problems.errors();
@@ -109,6 +117,28 @@ impl Checker<'_> {
         if self.low.problems.errors() > before {
             self.incomplete.workloads = true;
         }
+    }
+
+    /// Lowers a job file of another system that is named in `file`.
+    fn jobs(&mut self, system: System, named: &At<String>, file: &str) {
+        let before = self.low.problems.errors();
+        let path = relative(file, &named.value);
+        match self.files.read(&path) {
+            Err(error) => unreadable(self.low.problems, named, &error),
+            Ok(_) if path.ends_with(".hcl") || path.ends_with(".nomad") => {
+                self.low
+                    .problems
+                    .error("E0513", named.mark, format!("`{}` is HCL, and jobs are read as JSON", named.value))
+                    .expected("expected a job in JSON")
+                    .help("`nomad job run -output FILE` prints it");
+            }
+            Ok(_) => {
+                if let Some(found) = documents(&path, self.files, self.low.problems) {
+                    jobs::lower(system, &found, &mut self.low);
+                }
+            }
+        }
+        self.incomplete.workloads |= self.low.problems.errors() > before;
     }
 
     /// Lowers a file of Kubernetes objects that is named in `file`.

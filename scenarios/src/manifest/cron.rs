@@ -46,6 +46,11 @@ impl Lowering<'_> {
     }
 }
 
+/// Jobs at the times of a schedule in five fields.
+pub(crate) fn schedule(text: &str, job: JobSpec) -> Result<CronSpec, String> {
+    parse(text).map(|schedule| schedule.with(job))
+}
+
 /// When a job is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Schedule {

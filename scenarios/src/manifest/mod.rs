@@ -42,6 +42,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use affinity::effect;
 pub(crate) use container::{image_name, pull_policy};
+pub(crate) use cron::schedule;
 pub(crate) use object::Lowered;
 pub(crate) use pod::restamp;
 pub(crate) use scheduler_config::SchedulerConfig;

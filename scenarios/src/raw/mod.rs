@@ -4,6 +4,7 @@
 //! Schema, so they speak to who writes a scenario. Start at [`ScenarioRaw`].
 
 mod cluster;
+mod custom;
 mod expect;
 mod operations;
 mod scenario;
@@ -13,6 +14,7 @@ mod words;
 mod workload;
 
 pub(crate) use cluster::{ClusterRaw, HostRaw, NetworkRaw, NodeRaw, PoolRaw};
+pub(crate) use custom::{CustomFileRaw, CustomRaw, WordsRaw};
 pub(crate) use expect::{ExpectRaw, Scalar};
 pub(crate) use operations::{
     DefaultPriorityRaw, DeletionCostRaw, EvictRaw, LabelRaw, PreemptionRaw, TaintRaw, UntaintRaw, UpdateStrategyRaw,

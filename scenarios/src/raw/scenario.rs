@@ -75,21 +75,27 @@ pub(crate) struct OrchestratorRaw {
     pub(crate) name: At<String>,
     /// Overrides.
     pub(crate) set: Named<At<Scalar>>,
+    /// The file of a profile of one's own; then the name is `custom`.
+    pub(crate) file: Option<At<String>>,
 }
 
 impl Decode for OrchestratorRaw {
     fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
         match &node.value {
             Value::Scalar { .. } if !node.is_null() => {
-                Some(Self { name: At::decode(node, problems)?, set: Named(Vec::new()) })
+                Some(Self { name: At::decode(node, problems)?, set: Named(Vec::new()), file: None })
             }
             Value::Map(entries) if entries.len() == 1 => {
                 let (key, value) = &entries[0];
                 let name = At { value: key.text.clone(), mark: key.mark, flawed: false };
-                Some(Self { name, set: Named::decode(value, problems)? })
+                if key.text == "custom" {
+                    let file = At::decode(value, problems)?;
+                    return Some(Self { name, set: Named(Vec::new()), file: Some(file) });
+                }
+                Some(Self { name, set: Named::decode(value, problems)?, file: None })
             }
             _ => {
-                wrong_type(node, "an orchestrator's name, or `{ name: { flag: value } }`", problems);
+                wrong_type(node, "an orchestrator's name, `{ name: { flag: value } }` or `{ custom: FILE }`", problems);
                 None
             }
         }
@@ -104,7 +110,14 @@ impl JsonSchema for OrchestratorRaw {
         let flags = generator.subschema_for::<Named<Scalar>>();
         json_schema!({ "anyOf": [
             { "type": "string" },
-            { "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": flags },
+            {
+                "type": "object", "required": ["custom"], "additionalProperties": false,
+                "properties": { "custom": { "type": "string", "description": "A file with a profile of one's own." } },
+            },
+            {
+                "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": flags,
+                "not": { "required": ["custom"] },
+            },
         ] })
     }
 }

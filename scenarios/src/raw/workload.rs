@@ -19,6 +19,12 @@ shape! {
         objects: Option<At<ObjectsRaw>>,
         /// A Compose file: each of its services becomes a deployment.
         compose: Option<At<String>>,
+        /// A Nomad job in JSON, as `nomad job run -output` prints it.
+        nomad: Option<At<String>>,
+        /// Marathon apps, groups or pods in JSON.
+        marathon: Option<At<String>>,
+        /// ECS task and service definitions in JSON: `{ taskDefinition, service }`.
+        ecs: Option<At<String>>,
         /// A deployment in few words.
         deployment: Option<At<DeploymentRaw>>,
     }
