@@ -275,7 +275,7 @@ fn bad_values_have_code_line_and_column() {
     };
     for (field, file, want) in [
         ("nomad", nomad("\"Count\": -1,"), "E0204 2:10"),
-        ("nomad", nomad("\"Count\": 999999,"), "E0204 1:32"),
+        ("nomad", nomad("\"Count\": 999999,"), "E0204 1:29"),
         ("nomad", nomad("\"RestartPolicy\": { \"Mode\": \"sometimes\" },"), "E0205 2:29"),
         ("nomad", nomad("\"RestartPolicy\": { \"Delay\": \"soon\" },"), "E0204 2:30"),
         ("nomad", nomad("\"Constraints\": [{ \"LTarget\": \"${meta.a}\", \"Operand\": \"regex\", \"RTarget\": \"(\" }],"), "E0205 2:56"),

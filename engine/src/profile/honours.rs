@@ -4,7 +4,7 @@
 //! have no effect, and says so. Nothing depends on a profile's name: a policy that reads a wish says so in
 //! the function of its group below. Start at [`Profile::honours`].
 
-use super::{Dispatch, Eviction, Filter, Placement, Profile, Restart, Rollout, Score};
+use super::{Choice, Dispatch, Eviction, Filter, Placement, Profile, Restart, Rollout, Score};
 
 /// Something that a workload may wish and an orchestrator may not know. See [`crate::model::Wishes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,7 +129,8 @@ impl Profile {
             Dispatch::Offers(_) => honoured_by_offers(wish),
             _ => self.restart.honours(wish) || self.placement.honours(wish),
         };
-        launches || self.eviction.honours(wish) || self.rollout.honours(wish)
+        let asked = wish == Wish::Balancer && self.discovery.balancer.is_some();
+        launches || asked || self.eviction.honours(wish) || self.rollout.honours(wish)
     }
 }
 
@@ -139,9 +140,12 @@ fn honoured_by_offers(wish: Wish) -> bool {
 }
 
 impl Eviction {
-    /// What a workload decides itself about its replicas on silent nodes.
+    /// What a workload decides itself about lost nodes.
     fn honours(&self, wish: Wish) -> bool {
-        matches!((self, wish), (Self::Unreachable(_), Wish::Unreachable))
+        match self {
+            Self::Unreachable(_) => matches!(wish, Wish::Unreachable | Wish::LostReschedule),
+            _ => false,
+        }
     }
 }
 
@@ -206,11 +210,19 @@ impl Placement {
     /// What a workload decides itself about its nodes.
     fn honours(&self, wish: Wish) -> bool {
         let scored = |score: Score| self.scores.iter().any(|(one, _)| *one == score);
+        let sampled = matches!(self.choice, Choice::Sampled(_));
         match wish {
-            // Lowered into soft topology spread.
-            Wish::Spread => scored(Score::PodTopologySpread),
-            // Lowered into anti-affinity between the replicas.
-            Wish::DistinctOne => self.filters.contains(&Filter::InterPodAffinity),
+            // Lowered into soft topology spread for those that score it.
+            Wish::Spread => {
+                sampled || scored(Score::PodTopologySpread) || matches!(self.choice, Choice::FewestOfWorkload { .. })
+            }
+            Wish::SpreadTargets => sampled,
+            // Lowered into anti-affinity between the replicas for those that filter by it.
+            Wish::DistinctOne => {
+                sampled || self.filters.iter().any(|f| matches!(f, Filter::InterPodAffinity | Filter::MaxPerNode))
+            }
+            Wish::DistinctMany => sampled || self.filters.contains(&Filter::MaxPerNode),
+            Wish::Strategies => matches!(self.choice, Choice::Strategy(_)),
             _ => false,
         }
     }

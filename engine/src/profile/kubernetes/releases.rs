@@ -3,6 +3,9 @@
 //! Only what the simulation shows is listed; a release between two that are listed behaves like the older one in nothing
 //! that is not listed here. Start at [`CHANGES`].
 
+use std::sync::LazyLock;
+
+use super::super::flags::Flag;
 use super::super::pressure::Signals;
 use super::super::{Balanced, Eviction, Grace, Profile, RateLimit, Removal, Rollout, Sampling, Score, Wake};
 use crate::fact::Client;
@@ -146,6 +149,7 @@ fn founding_days(profile: &mut Profile) {
     }
     // One object listed all endpoints of a service. Source: kubernetes/enhancements, KEP-752 (slices).
     profile.discovery.slices = None;
+    profile.flags = &WITHOUT_SLICES;
     // Scores were whole numbers from 0 to 10, so ties were common.
     // Source: kubernetes/kubernetes:plugin/pkg/scheduler/algorithm/priorities/priorities.go of 1.2.
     profile.placement.max_score = 10;
@@ -167,6 +171,12 @@ fn founding_days(profile: &mut Profile) {
     // Source: kubernetes/kubernetes:pkg/proxy/iptables/proxier.go of 1.2.
     profile.discovery.proxy_sync = Span::ZERO;
 }
+
+/// Flags of releases without slices of endpoints: those that reach into slices are not there.
+static WITHOUT_SLICES: LazyLock<Vec<Flag>> = LazyLock::new(|| {
+    let of_slices = ["max-endpoints-per-slice", "concurrent-service-endpoint-syncs"];
+    super::profile().flags.iter().filter(|flag| !of_slices.contains(&flag.name)).copied().collect()
+});
 
 #[cfg(test)]
 mod tests {
@@ -208,6 +218,7 @@ mod tests {
     fn every_release_is_consistent() {
         for (version, _) in RELEASES {
             assert_eq!(at(version).validate(), Ok(()), "{version}");
+            assert!(at(version).settings().count() > 100, "every flag of {version} can be read");
         }
     }
 }
