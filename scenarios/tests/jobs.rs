@@ -276,10 +276,10 @@ fn bad_values_have_code_line_and_column() {
     for (field, file, want) in [
         ("nomad", nomad("\"Count\": -1,"), "E0204 2:10"),
         ("nomad", nomad("\"Count\": 999999,"), "E0204 1:29"),
-        ("nomad", nomad("\"RestartPolicy\": { \"Mode\": \"sometimes\" },"), "E0205 2:29"),
-        ("nomad", nomad("\"RestartPolicy\": { \"Delay\": \"soon\" },"), "E0204 2:30"),
-        ("nomad", nomad("\"Constraints\": [{ \"LTarget\": \"${meta.a}\", \"Operand\": \"regex\", \"RTarget\": \"(\" }],"), "E0205 2:56"),
-        ("nomad", nomad("\"Constraints\": [{ \"LTarget\": \"${meta.a}\", \"Operand\": \"regexp\", \"RTarget\": \"(\" }],"), "E0204 2:77"),
+        ("nomad", nomad("\"RestartPolicy\": { \"Mode\": \"sometimes\" },"), "E0205 2:28"),
+        ("nomad", nomad("\"RestartPolicy\": { \"Delay\": \"soon\" },"), "E0204 2:29"),
+        ("nomad", nomad("\"Constraints\": [{ \"LTarget\": \"${meta.a}\", \"Operand\": \"regex\", \"RTarget\": \"(\" }],"), "E0205 2:54"),
+        ("nomad", nomad("\"Constraints\": [{ \"LTarget\": \"${meta.a}\", \"Operand\": \"regexp\", \"RTarget\": \"(\" }],"), "E0204 2:75"),
         ("nomad", nomad("\"Constraints\": [{ \"LTarget\": \"a\", \"RTarget\": \"b\" }],"), "E0204 2:30"),
         ("nomad", nomad("\"Tasks\": [], "), "E0110 2:15"),
         ("nomad", "{ \"Job\": { \"TaskGroups\": [] } }".to_owned(), "E0202 1:10"),
@@ -287,7 +287,7 @@ fn bad_values_have_code_line_and_column() {
         ("marathon", "{ \"id\": \"a\", \"cpus\": 1, \"constraints\": [[\"a\", \"LIKES\", \"b\"]] }".to_owned(), "E0205 1:41"),
         ("marathon", "{ \"id\": \"a b\", \"cpus\": 1 }".to_owned(), "E0204 1:9"),
         ("marathon", "{ \"id\": \"a\", \"upgradeStrategy\": { \"minimumHealthCapacity\": 2 } }".to_owned(), "E0204 1:60"),
-        ("ecs", "{ \"taskDefinition\": { \"family\": \"a\" }, \"service\": { \"serviceName\": \"s\", \"taskDefinition\": \"b\" } }".to_owned(), "E0303 1:90"),
+        ("ecs", "{ \"taskDefinition\": { \"family\": \"a\" }, \"service\": { \"serviceName\": \"s\", \"taskDefinition\": \"b\" } }".to_owned(), "E0303 1:91"),
         ("ecs", "{ \"taskDefinition\": { \"family\": \"a\" } }".to_owned(), "E0202 1:1"),
     ] {
         assert_eq!(codes(field, &file), [want], "{file}");
