@@ -2,6 +2,7 @@
 //!
 //! No engine and no world run here. Start at [`logbook`].
 
+mod decision;
 mod documents;
 mod logbook;
 mod metrics;
