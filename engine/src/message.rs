@@ -95,8 +95,9 @@ pub struct Check {
     pub unhealthy_after: u32,
     /// Successes in a row that take it in again.
     pub healthy_after: u32,
-    /// It counts as well before it was asked, and its first bad answer takes it out; else its first good one takes it in.
-    pub trusted: bool,
+    /// Good answers that take it in when it is new. 0: it counts as well before it was asked, and as long as it has not
+    /// answered its first bad answer takes it out.
+    pub first: u32,
     /// When all targets of a service have failed, all get traffic.
     pub fail_open: bool,
 }

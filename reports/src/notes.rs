@@ -254,6 +254,8 @@ pub(crate) fn note_in_words(note: Note) -> Cow<'static, str> {
         Note::ConstraintsUnmet => "assigned node no longer meets constraints",
         Note::Orphaned => "it was down for so long that its tasks are given up for good (orphaned)",
         Note::Superseded => "it goes on until another one is ready in its place",
+        Note::GivenUp => "it ended too often and is not started again",
+        Note::CircuitBreaker => "too many of its new replicas failed: the deployment is over",
         Note::Reinstated => "it stays after all, and what was to replace it is dropped",
         Note::LaunchDelayed => "its version failed before: its launch waits for the back-off",
         Note::LaunchOverdue => "it does not run in time and is killed (task_launch_timeout)",

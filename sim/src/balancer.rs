@@ -39,8 +39,9 @@ struct Target {
     check: Check,
     first: Time,
     verdict: Verdict,
-    /// The last answers in a row that contradict the verdict.
+    /// The last equal answers in a row that contradict the verdict, and whether they were good.
     streak: u32,
+    good: bool,
     /// A good answer was heard at least once.
     proved: bool,
     /// Of the next question or verdict.
@@ -53,9 +54,9 @@ impl Target {
     /// Equal answers that are needed to change the verdict.
     fn threshold(&self, good: bool) -> u32 {
         match (self.verdict, good) {
-            (Verdict::Unknown, true) => 1,
+            (Verdict::Unknown, true) => self.check.first,
             // A trusted target that never answered is taken out by its first bad answer.
-            (Verdict::Healthy, false) if self.check.trusted && !self.proved => 1,
+            (Verdict::Healthy, false) if self.check.first == 0 && !self.proved => 1,
             (_, true) => self.check.healthy_after,
             (_, false) => self.check.unhealthy_after,
         }
@@ -65,7 +66,7 @@ impl Target {
     fn agrees(&self, good: bool) -> bool {
         match self.verdict {
             Verdict::Unknown => false,
-            Verdict::Healthy => good && (self.proved || !self.check.trusted),
+            Verdict::Healthy => good && (self.proved || self.check.first > 0),
             Verdict::Unhealthy => !good,
         }
     }
@@ -129,9 +130,10 @@ impl SimWorld {
         };
         let mut luck = self.streams.stream(Purpose::Proxy, STREAMS | pod.0);
         let first = self.now + luck.span(Span::ZERO, check.interval);
-        let verdict = if check.trusted { Verdict::Healthy } else { Verdict::Unknown };
+        let verdict = if check.first == 0 { Verdict::Healthy } else { Verdict::Unknown };
         let stamp = self.stamp();
-        let target = Target { check, first, verdict, streak: 0, proved: false, stamp, pending: true, cause };
+        let target =
+            Target { check, first, verdict, streak: 0, good: false, proved: false, stamp, pending: true, cause };
         self.targets.rows.insert(pod, target);
         self.queue.push(first, Event::AskTarget { pod, stamp });
     }
@@ -177,7 +179,8 @@ impl SimWorld {
             target.streak = 0;
             return;
         }
-        target.streak += 1;
+        target.streak = if target.good == good { target.streak + 1 } else { 1 };
+        target.good = good;
         if target.streak >= target.threshold(good) {
             target.pending = true;
             let at = now + answer.unwrap_or(timeout);

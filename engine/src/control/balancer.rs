@@ -190,7 +190,11 @@ impl Balancer {
             timeout: self.timeout,
             unhealthy_after: self.unhealthy_after.max(1),
             healthy_after: self.healthy_after.max(1),
-            trusted: self.newcomer == Newcomer::Trusted,
+            first: match self.newcomer {
+                Newcomer::Trusted => 0,
+                Newcomer::OnProbation => 1,
+                Newcomer::Unproven => self.healthy_after.max(1),
+            },
             fail_open: self.fail_open,
         }
     }

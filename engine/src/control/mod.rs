@@ -15,6 +15,7 @@ mod api;
 mod audit;
 mod autoscaler;
 mod balancer;
+mod breaker;
 mod budget;
 mod cron;
 mod daemon;
@@ -35,6 +36,7 @@ mod pools;
 mod preemption;
 mod replace;
 mod replication;
+mod retry;
 mod scheduling;
 mod sets;
 mod slices;
@@ -155,6 +157,10 @@ pub(crate) enum Alarm {
     NeverWell(PodId),
     /// A replica has waited for its substitute for long enough.
     SubstitutionOver(PodId),
+    /// What a node's silence had superseded may stay, if the node is still heard.
+    Reinstate(NodeId),
+    /// A replica that was held back may be made.
+    ReleaseLoss { revision: RevisionId, slot: u32 },
 }
 
 /// What a controller needs of the present.
@@ -215,6 +221,8 @@ pub(crate) struct Control {
     api: api::Api,
     /// Replicas that go when others are ready in their place.
     superseded: u32,
+    /// Crashes in a row of each slot of a revision, or failed launches of a revision under slot 0.
+    crashes: BTreeMap<(RevisionId, u32), u32>,
 }
 
 impl Control {
@@ -264,6 +272,7 @@ impl Control {
             parts: leader::Parts::new(&profile),
             api: api::Api::default(),
             superseded: 0,
+            crashes: BTreeMap::new(),
             catalog,
             profile,
         };
@@ -358,6 +367,8 @@ impl Control {
             Alarm::TargetFailed(pod) => self.target_failed(cx, cause, pod),
             Alarm::NeverWell(pod) => self.never_well(cx, cause, pod),
             Alarm::SubstitutionOver(pod) => self.substitution_over(cx, cause, pod),
+            Alarm::Reinstate(node) => self.reinstate(cx, cause, node),
+            Alarm::ReleaseLoss { revision, slot } => self.release_loss(cx, cause, (revision, slot)),
         }
         if self.budgets.touched() {
             self.plan_budgets(cx);

@@ -230,7 +230,8 @@ impl Control {
             cx.timers.set(at, fact, Alarm::CancelEviction { node });
         }
         if matches!(self.profile.eviction, Eviction::Suspect) {
-            self.reinstate_pods_of(cx, fact, node);
+            // Like the silence, the return is noticed when the monitor looks.
+            cx.timers.set(self.on_grid(cx.now), fact, Alarm::Reinstate(node));
         }
         self.rate_zones(cx, fact);
         self.agent_back(cx, fact, node);

@@ -6,6 +6,7 @@ use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{NodeId, RevisionId, TemplateId, WorkloadId};
 use crate::message::Operation;
 use crate::model::WorkloadKind;
+use crate::profile::Drain;
 use crate::profile::Replaced;
 use crate::rollout::slots::Direction;
 use crate::time::Span;
@@ -145,6 +146,9 @@ impl Control {
             progress_at: cx.now,
             stalled: false,
             fresh: self.revisions[revision].wanted == 0,
+            failures: Some(0),
+            tripped: false,
+            next_step: cx.now + self.profile.deployer.map_or(Span::ZERO, |deployer| deployer.start),
         });
         if self.is_set(workload) {
             self.set_deployed(cx, workload);
@@ -250,6 +254,10 @@ impl Control {
             return;
         }
         for &node in nodes.iter().filter(|node| self.nodes[**node].exists()).collect::<Vec<_>>() {
+            if let Drain::SubstituteFirst { deadline } = self.profile.replication.drain {
+                self.substitute_pods_of(cx, cause, (node, deadline));
+                continue;
+            }
             self.delete_pods_of(cx, (Client::Operator, cause), node, Deletion::Drained);
         }
     }
@@ -261,7 +269,8 @@ impl Control {
             crate::profile::Rollout::Surge { progress_deadline, .. } => Some(declared.unwrap_or(*progress_deadline)),
             crate::profile::Rollout::Slots(_)
             | crate::profile::Rollout::Replace(_)
-            | crate::profile::Rollout::Groups(_) => None,
+            | crate::profile::Rollout::Groups(_)
+            | crate::profile::Rollout::Percent { .. } => None,
         }
     }
 }

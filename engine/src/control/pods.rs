@@ -47,6 +47,7 @@ impl Control {
             leaving: None,
             target: Target::default(),
             stops_at: Time::ZERO,
+            began: Time::MAX,
         });
         let row = &mut self.revisions[revision];
         row.pods.push(pod);
@@ -216,7 +217,18 @@ impl Control {
         };
         let loss = Loss { fact, not_before, slot: self.pods[pod].slot };
         let revision = self.replacement_revision(pod);
-        self.revisions[revision].losses.push_back(loss);
+        let failed = matches!(why, Deletion::Failed | Deletion::TargetUnhealthy);
+        let over = failed && self.rollout_failure(cx, (pod, fact));
+        let at = match why {
+            _ if over => None,
+            Deletion::Failed => self.retry_at(cx, pod),
+            _ => Some(cx.now),
+        };
+        if at.is_some_and(|at| at <= cx.now) {
+            self.revisions[revision].losses.push_back(loss);
+        } else {
+            self.hold_loss(cx, (pod, revision), loss, at);
+        }
         self.plan_revision(cx, revision, self.profile.control.watch_lag);
         self.task_ended(cx, pod, why);
     }
@@ -305,6 +317,9 @@ impl Control {
                 self.register(cx, cause, node);
                 self.agent_rebooted(cx, cause, node);
                 self.storage_agent_back(cx, cause, node);
+                if self.profile.agent.volatile {
+                    self.end_what_ran(cx, cause, node);
+                }
                 self.hello(cx, cause, node);
             }
             Message::Hello => {
@@ -323,6 +338,17 @@ impl Control {
             Message::Pressure { pressure, on } => self.pressure_reported(cx, cause, node, (pressure, on)),
             // Only agents receive these.
             Message::Assign { .. } | Message::Terminate { .. } | Message::Snapshot { .. } => {}
+        }
+    }
+
+    /// An agent starts anew and has nothing of what ran on its host.
+    fn end_what_ran(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        let code = crate::fact::Exit::HostLost.code();
+        let ending = Ending { at: cx.now, container: 0, code, evicted: false };
+        for pod in self.nodes[node].pods.clone() {
+            if self.pods[pod].began < Time::MAX && !self.pods[pod].gone {
+                self.pod_finished(cx, cause, pod, (false, ending));
+            }
         }
     }
 
@@ -356,6 +382,9 @@ impl Control {
         match report {
             PodReport::Starting => self.set_phase(cx, cause, pod, PodPhase::Starting),
             PodReport::Running { ready } => {
+                self.scheduling.scheduler.set_running(pod);
+                let began = &mut self.pods[pod].began;
+                *began = (*began).min(cx.now);
                 let phase = self.phase_behind_balancer(cx, cause, (pod, ready));
                 self.set_phase(cx, cause, pod, phase);
             }

@@ -54,6 +54,8 @@ impl Control {
         }
         let (active, wanted, burst) = (row.tally.active, row.wanted, self.profile.replication.burst);
         let staying = active.saturating_sub(row.deleting);
+        // What is held back is not made, and nobody goes for it.
+        let wanted = wanted.saturating_sub(row.held).max(staying.min(wanted));
         match replication::diff(staying, wanted, burst) {
             Change::Create(missing) => {
                 row.to_create = missing;
@@ -170,12 +172,13 @@ impl Control {
         // A pod's UID is as good as random, and so is this; slots are numbers that people see.
         let uid = self.streams.stream(Purpose::Controller, pod.0.wrapping_add(1)).bits();
         let tie = match self.profile.replication.removal {
-            Removal::Ranked | Removal::RankedExactly => uid,
+            Removal::Ranked | Removal::RankedExactly | Removal::Zones => uid,
             Removal::Crowded | Removal::Newest | Removal::Youngest => u64::from(row.slot),
         };
         PodFacts {
             id: pod,
             node: row.node,
+            zone: row.node.map(|node| self.catalog.nodes[node].zone),
             stage,
             ready_since: (row.phase == PodPhase::Ready).then_some(row.ready_since),
             deletion_cost: row.deletion_cost,

@@ -37,6 +37,8 @@ pub(super) struct Scheduling {
     phase: Span,
     /// Last refusal of each pod that waits, so that a fact is recorded only when it changes.
     pub(super) refused: BTreeMap<PodId, (u32, u32)>,
+    /// Pods of the present batch that are still to be decided on, where decisions are made in batches.
+    batch: usize,
     /// When it has been quiet for long enough, where it waits for that.
     pub(super) debounce: Debounce,
     /// Order of groups and of what is alike.
@@ -62,8 +64,9 @@ impl Scheduling {
             round: false,
             phase: match profile.dispatch {
                 Dispatch::Rounds { every, .. } => streams.stream(Purpose::ControlLoop, 2).span(Span::ZERO, every),
-                Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Offers(_) => Span::ZERO,
+                Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Offers(_) | Dispatch::Auction { .. } => Span::ZERO,
             },
+            batch: 0,
             refused: BTreeMap::new(),
             debounce: Debounce::default(),
             luck: streams.stream(Purpose::Scheduler, 1),
@@ -116,9 +119,30 @@ impl Control {
         if self.offer_policy().is_some() {
             return self.want_launch(cx, pod);
         }
+        let priority = match &self.profile.dispatch {
+            Dispatch::Auction { .. } => self.auction_rank(pod),
+            _ => priority,
+        };
         self.scheduling.queue.add(pod, priority, cx.now);
         self.scheduling.round |= matches!(self.profile.dispatch, Dispatch::Rounds { watches: true, .. });
         self.wake_scheduler(cx);
+    }
+
+    /// The place of a pod in an auction: first instances, tasks, further instances by index; by memory among equals.
+    ///
+    /// Source: cloudfoundry/auction:auctionrunner/scheduler.go, `Schedule`; sortable_auctions.go.
+    fn auction_rank(&self, pod: PodId) -> i32 {
+        const STEP: i32 = 1 << 16;
+        let row = &self.pods[pod];
+        let megabytes = self.catalog.templates[row.template].requests.memory.0 >> 20;
+        let memory = i32::try_from(megabytes).unwrap_or(i32::MAX).clamp(0, STEP - 1);
+        // Slots count from 1, indexes from 0.
+        let index = i32::try_from(row.slot.saturating_sub(1)).unwrap_or(i32::MAX).min(STEP / 2 - 1);
+        match index {
+            _ if self.is_job(row.workload) => (1 << 29) + memory,
+            0 => (1 << 30) + memory,
+            _ => memory - index * STEP,
+        }
     }
 
     /// Decides on waiting pods until a decision takes time.
@@ -129,6 +153,8 @@ impl Control {
         self.scheduling.armed_at = None;
         self.scheduling.round = true;
         self.scheduling.queue.advance(cx.now);
+        let ready = self.scheduling.queue.ready();
+        self.scheduling.batch = if self.scheduling.batch == 0 { ready } else { self.scheduling.batch.min(ready) };
         if let Dispatch::Ticks { .. } = self.profile.dispatch {
             if self.scheduling.queue.is_ready() && self.quiet_at().max(self.scheduling.free_at) <= cx.now {
                 self.tick(cx);
@@ -136,6 +162,7 @@ impl Control {
         } else if self.scheduling.free_at <= cx.now
             && let Some(pod) = self.scheduling.queue.pop(cx.now)
         {
+            self.scheduling.batch = self.scheduling.batch.saturating_sub(1);
             self.decide(cx, pod);
         }
         self.wake_scheduler(cx);
@@ -239,7 +266,10 @@ impl Control {
             }
             _ => due,
         };
-        let Some(at) = due.map(|due| due.max(state.free_at).max(quiet_at).max(cx.now)) else { return };
+        let Some(mut at) = due.map(|due| due.max(state.free_at).max(quiet_at).max(cx.now)) else { return };
+        if let (Dispatch::Auction { gather }, 0) = (self.profile.dispatch, state.batch) {
+            at += gather;
+        }
         if state.armed_at.is_none_or(|armed| at < armed) {
             state.armed_at = Some(at);
             cx.timers.set(at, FactId::NONE, Alarm::Schedule);

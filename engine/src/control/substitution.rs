@@ -5,10 +5,10 @@
 //! Whether it should go is decided elsewhere. Start at [`Control::supersede`].
 
 use crate::control::tables::Loss;
-use crate::control::{Control, Cx};
+use crate::control::{Alarm, Control, Cx};
 use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{NodeId, PodId, RevisionId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 impl Control {
     /// A replica goes when another one is ready in its slot.
@@ -51,8 +51,30 @@ impl Control {
         }
     }
 
+    /// The monitor looks at a node that was heard again.
+    pub(super) fn reinstate(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+        if self.nodes[node].healthy && self.superseded > 0 {
+            self.reinstate_pods_of(cx, cause, node);
+        }
+    }
+
+    /// A node is drained: its replicas go when others are ready in their place, or when the deadline is over.
+    pub(super) fn substitute_pods_of(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cause: FactId,
+        (node, deadline): (NodeId, Option<Span>),
+    ) {
+        for pod in self.nodes[node].pods.clone() {
+            self.supersede(cx, cause, (pod, Deletion::Drained));
+            if let (Some(deadline), Some(Deletion::Drained)) = (deadline, self.pods[pod].leaving) {
+                cx.timers.set(cx.now + deadline, cause, Alarm::SubstitutionOver(pod));
+            }
+        }
+    }
+
     /// A node is heard again: what was superseded because of its silence stays, and what was to replace it is dropped.
-    pub(super) fn reinstate_pods_of(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+    fn reinstate_pods_of(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
         for pod in self.nodes[node].pods.clone() {
             let row = &self.pods[pod];
             if row.leaving != Some(Deletion::NodeLost) || row.gone || row.delete_sent || row.deleting.is_some() {

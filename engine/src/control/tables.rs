@@ -61,6 +61,8 @@ pub(super) struct PodRow {
     pub(super) target: Target,
     /// Its agent is not told of its deletion before this.
     pub(super) stops_at: Time,
+    /// When it was first reported to run.
+    pub(super) began: Time,
 }
 
 impl PodRow {
@@ -241,6 +243,8 @@ pub(super) struct RevisionRow {
     pub(super) scaling: bool,
     /// Sums over `pods`, kept up to date.
     pub(super) tally: Tally,
+    /// Replicas that are wanted but not made yet, because others ended too often.
+    pub(super) held: u32,
 }
 
 impl RevisionRow {
@@ -261,6 +265,7 @@ impl RevisionRow {
             sync_planned: false,
             scaling: false,
             tally: Tally::default(),
+            held: 0,
         }
     }
 }
@@ -345,6 +350,12 @@ pub(super) struct RolloutRow {
     pub(super) stalled: bool,
     /// The new revision has not been given its first replicas.
     pub(super) fresh: bool,
+    /// New replicas that failed; `None` where they do not count.
+    pub(super) failures: Option<u32>,
+    /// Too many failed: nothing moves any more.
+    pub(super) tripped: bool,
+    /// Its deployer makes no step before this.
+    pub(super) next_step: Time,
 }
 
 impl WorkloadRow {

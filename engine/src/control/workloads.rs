@@ -16,6 +16,8 @@ use crate::time::Time;
 enum Movement {
     Fixed,
     Surge(Amount, Amount),
+    /// The same, and without room nothing moves.
+    Within(Amount, Amount),
     Recreate,
     Slots,
     Replace(ReplacePolicy),
@@ -71,6 +73,19 @@ impl Control {
             (_, Strategy::RollingUpdate { max_surge, max_unavailable }, _) => {
                 Movement::Surge(max_surge, max_unavailable)
             }
+            (_, Strategy::Default, Rollout::Percent { min, max, .. }) => {
+                let wish = &spec.wishes.update;
+                let desired = self.workloads[workload].desired;
+                let part = |thousandths: u64| u64::from(desired) * thousandths;
+                let min = wish.min_health.map_or(u64::from(*min) * 10, u64::from);
+                let max = wish.max_over.map_or(u64::from(*max) * 10, |over| 1000 + u64::from(over));
+                let floor = u32::try_from(part(min).div_ceil(1000)).unwrap_or(u32::MAX);
+                let ceiling = u32::try_from(part(max) / 1000).unwrap_or(u32::MAX);
+                Movement::Within(
+                    Amount::Count(ceiling.saturating_sub(desired)),
+                    Amount::Count(desired.saturating_sub(floor)),
+                )
+            }
             (_, Strategy::Default, Rollout::Surge { max_surge, max_unavailable, .. }) => {
                 Movement::Surge(*max_surge, *max_unavailable)
             }
@@ -96,9 +111,12 @@ impl Control {
                 let desired = self.workloads[workload].desired;
                 self.write_wanted(cx, workload, [(current, desired)]);
             }
-            Movement::Surge(max_surge, max_unavailable) => {
+            // A rollout that the circuit breaker has ended moves nothing any more.
+            Movement::Within(..) if self.workloads[workload].rollout.as_ref().is_some_and(|r| r.tripped) => {}
+            Movement::Surge(max_surge, max_unavailable) | Movement::Within(max_surge, max_unavailable) => {
                 let replicas = self.workloads[workload].desired;
-                let bounds = surge::Surge { replicas, max_surge, max_unavailable };
+                let strict = matches!(self.profile.rollout, Rollout::Percent { .. });
+                let bounds = surge::Surge { replicas, max_surge, max_unavailable, strict };
                 self.sync_surge(cx, workload, (&new, &old), &bounds);
             }
             Movement::Recreate => self.sync_recreate(cx, workload, (&new, &old)),
@@ -129,6 +147,17 @@ impl Control {
             // While paused, a revision that has no replicas yet does not exist for the real controller.
             let known = Some(new).filter(|_| !(row.paused && is_fresh(row)));
             return self.write_wanted(cx, workload, proportional::scale(known, old, &scaling));
+        }
+        if let Some(deployer) = self.profile.deployer
+            && let Some(rollout) = row.rollout.as_mut()
+        {
+            if cx.now < rollout.next_step {
+                // The deployer does not run yet, or it is between two steps.
+                let (at, fact) = (rollout.next_step, rollout.fact);
+                cx.timers.set(at, fact, Alarm::SyncWorkload(workload));
+                return;
+            }
+            rollout.next_step = cx.now + deployer.update_period.max(deployer.interval);
         }
         let mut new = *new;
         let mut changes = Vec::new();
@@ -200,7 +229,10 @@ impl Control {
             }
         } else if deadline.is_some_and(|d| cx.now.since(rollout.progress_at) >= d) && !rollout.stalled {
             rollout.stalled = true;
-            cx.facts.record(cx.now, fact, FactKind::RolloutStalled { workload, revision });
+            let fact = cx.facts.record(cx.now, fact, FactKind::RolloutStalled { workload, revision });
+            if self.profile.deployer.is_some() {
+                self.undo(cx, fact, workload); // A deployment that has failed is taken back.
+            }
         }
     }
 

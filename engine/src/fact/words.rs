@@ -163,6 +163,10 @@ pub enum Note {
     Unknown,
     /// A replica that was unknown is back with its node.
     Reconnected,
+    /// A replica ended too often and is not replaced any more.
+    GivenUp,
+    /// Too many new replicas failed: the rollout is over.
+    CircuitBreaker,
 }
 
 /// What a node runs short of.

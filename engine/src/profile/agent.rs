@@ -24,6 +24,9 @@ pub struct AgentPolicy {
     pub least_grace: Span,
     /// What it makes of the probes that templates declare.
     pub probes: Probing,
+    /// What ran when its host went down is over: the control plane counts it as failed when the agent starts anew, instead
+    /// of having the agent start it again.
+    pub volatile: bool,
     /// What it does when memory or disk runs short, and which pods it refuses; `None`: it does not care.
     pub pressure: Option<pressure::PressurePolicy>,
 }

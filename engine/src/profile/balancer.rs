@@ -52,6 +52,8 @@ pub enum Covers {
 pub enum Newcomer {
     /// It gets no traffic before its first good answer.
     OnProbation,
+    /// It gets no traffic before so many good answers as any other that is to be taken in.
+    Unproven,
     /// It gets traffic at once and is taken out by its first bad answer.
     Trusted,
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::pressure::Signals;
 use super::{
-    Balanced, Constraints, FailureAction, Permits, Ports, Profile, RestartCondition, RestartMode, RestartWhen,
+    Balanced, Constraints, Covers, FailureAction, Permits, Ports, Profile, RestartCondition, RestartMode, RestartWhen,
     SlotOrder, Strategy, Wake,
 };
 use crate::model::{Amount, Growth};
@@ -344,6 +344,7 @@ macro_rules! words {
     };
 }
 
+words!(Covers { Nobody = "nobody", Declared = "declared", Probed = "probed", Exposed = "exposed", Services = "services" });
 words!(SlotOrder { StopFirst = "stop-first", StartFirst = "start-first" });
 words!(Constraints { AtPlacement = "at-placement", Enforced = "enforced" });
 words!(RestartCondition { Any = "any", OnFailure = "on-failure", Never = "none" });
@@ -427,6 +428,10 @@ macro_rules! flag {
 mod autoscaling;
 #[path = "flags_cattle.rs"]
 mod cattle;
+#[path = "flags_diego.rs"]
+mod diego;
+#[path = "flags_ecs.rs"]
+mod ecs;
 #[path = "flags_fleet.rs"]
 mod fleet;
 #[path = "flags_kubernetes.rs"]
@@ -439,6 +444,8 @@ mod marathon;
 mod nomad;
 #[path = "flags_nomad_life.rs"]
 mod nomad_life;
+#[path = "flags_openshift.rs"]
+mod openshift;
 #[path = "flags_pressure.rs"]
 mod pressure;
 #[path = "flags_storage.rs"]
@@ -485,6 +492,11 @@ const fn joined<const N: usize>(lists: &[&[Flag]]) -> [Flag; N] {
     all
 }
 pub(super) use cattle::FLAGS as CATTLE;
+/// Flags of OpenShift.
+pub(super) const OPENSHIFT: &[Flag] =
+    &joined::<{ KUBERNETES.len() + openshift::FLAGS.len() }>(&[KUBERNETES, &openshift::FLAGS]);
+pub(super) use diego::FLAGS as DIEGO;
+pub(super) use ecs::FLAGS as ECS;
 pub(super) use fleet::FLAGS as FLEET;
 pub(super) use marathon::FLAGS as MARATHON;
 pub(super) use swarm::FLAGS as SWARM;

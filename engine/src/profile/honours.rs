@@ -4,7 +4,9 @@
 //! have no effect, and says so. Nothing depends on a profile's name: a policy that reads a wish says so in
 //! the function of its group below. Start at [`Profile::honours`].
 
-use super::{Choice, Dispatch, Eviction, Filter, Placement, Profile, Restart, Rollout, Score};
+use super::{
+    Balancer, Choice, Covers, Discovery, Dispatch, Eviction, Filter, Placement, Profile, Restart, Rollout, Score,
+};
 
 /// Something that a workload may wish and an orchestrator may not know. See [`crate::model::Wishes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,7 +131,7 @@ impl Profile {
             Dispatch::Offers(_) => honoured_by_offers(wish),
             _ => self.restart.honours(wish) || self.placement.honours(wish),
         };
-        let asked = wish == Wish::Balancer && self.discovery.balancer.is_some();
+        let asked = self.discovery.honours(wish);
         launches || asked || self.eviction.honours(wish) || self.rollout.honours(wish)
     }
 }
@@ -192,6 +194,7 @@ impl Rollout {
                     | Wish::MinHealthy
                     | Wish::ProgressDeadline
             ),
+            Self::Percent { .. } => matches!(wish, Wish::Capacity | Wish::CircuitBreaker | Wish::AutoRevert),
             Self::Slots(_) => matches!(
                 wish,
                 Wish::UpdateParallelism
@@ -203,6 +206,14 @@ impl Rollout {
                     | Wish::Rollback
             ),
         }
+    }
+}
+
+impl Discovery {
+    /// What a workload decides itself about a load balancer.
+    fn honours(&self, wish: Wish) -> bool {
+        let heard = |balancer: &Balancer| balancer.covers != Covers::Nobody;
+        wish == Wish::Balancer && self.balancer.as_ref().is_some_and(heard)
     }
 }
 
@@ -222,7 +233,7 @@ impl Placement {
                 sampled || self.filters.iter().any(|f| matches!(f, Filter::InterPodAffinity | Filter::MaxPerNode))
             }
             Wish::DistinctMany => sampled || self.filters.contains(&Filter::MaxPerNode),
-            Wish::Strategies => matches!(self.choice, Choice::Strategy(_)),
+            Wish::Strategies => matches!(self.choice, Choice::Strategy(_) | Choice::Strategies { wished: true, .. }),
             _ => false,
         }
     }

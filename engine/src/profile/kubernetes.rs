@@ -147,6 +147,8 @@ pub(super) fn profile() -> Profile {
             once: false,
             replacement_delay: Span::ZERO,
             replaced: Replaced::All,
+            retry: super::Retry::Constant,
+            drain: super::Drain::DeleteFirst,
             removal: Removal::Ranked,
             // Source: kubernetes/kubernetes:pkg/features/kube_features.go, `MaxUnavailableStatefulSet`, beta since 1.35.
             stateful_max_unavailable: true,
@@ -172,6 +174,7 @@ pub(super) fn profile() -> Profile {
         orphan_after: None,
         // Its updates move counts, not slots.
         rollback: None,
+        deployer: None,
         agent: AgentPolicy {
             relist: Span::from_secs(1),
             status_period: Span::from_secs(10),
@@ -183,6 +186,7 @@ pub(super) fn profile() -> Profile {
             // Source: kubernetes/kubernetes:pkg/kubelet/kuberuntime/kuberuntime_manager.go, `minimumGracePeriodInSeconds`.
             probes: Probing::Obeyed,
             least_grace: Span::from_secs(2),
+            volatile: false,
             pressure: Some(super::pressure::PressurePolicy::kubernetes()),
         },
         autoscaling: Some(super::Autoscaling::kubernetes()),

@@ -4,7 +4,8 @@
 //! gets its sentence here. Start at [`Profile::because`].
 
 use super::{
-    Eviction, FailureAction, Grace, Profile, Restart, RestartRule, Rollout, SlotOrder, SlotStyle, TaintEviction,
+    Balancer, Covers, CrashPolicy, Eviction, FailureAction, Grace, Profile, Restart, RestartRule, Retry, Rollout,
+    SlotOrder, SlotStyle, TaintEviction,
 };
 use crate::model::Amount;
 
@@ -144,6 +145,22 @@ impl Profile {
     }
 
     fn restart_words(&self) -> String {
+        match self.replication.retry {
+            Retry::Constant => {}
+            Retry::Crashes(CrashPolicy { immediate, initial, max, give_up, .. }) => {
+                return format!(
+                    "a new {} at once for the first {} crashes, then after {initial}, doubling to {max}; none after {give_up}",
+                    self.words.pod,
+                    immediate.saturating_sub(1)
+                );
+            }
+            Retry::Launches { initial, max } => {
+                return format!(
+                    "a new {} at once if the former one ran; else after {initial}, doubling to {max}",
+                    self.words.pod
+                );
+            }
+        }
         match self.restart {
             Restart::InPlace { initial, max, reset } => format!(
                 "restarted in place at once, then after {initial}, doubling to {max}; a run of {reset} starts anew"
@@ -188,9 +205,10 @@ impl Profile {
     fn rollout_words(&self) -> String {
         match &self.rollout {
             Rollout::Surge { max_surge, max_unavailable, progress_deadline, .. } => format!(
-                "old ones go as new ones are ready: {} more and {} fewer than wanted; called stalled after {progress_deadline}, never undone",
+                "old ones go as new ones are ready: {} more and {} fewer than wanted; {} after {progress_deadline} without progress",
                 amount(*max_surge),
-                amount(*max_unavailable)
+                amount(*max_unavailable),
+                if self.deployer.is_some() { "given up and undone" } else { "called stalled and never undone" }
             ),
             Rollout::Replace(policy) => format!(
                 "up to {}% more are started, {}% stay healthy, each healthy new one ends an old one; no deadline, never undone",
@@ -204,6 +222,14 @@ impl Profile {
                     "{} at a time, the next when those have been healthy for {}; without progress for {} it fails and {failure}",
                     update.max_parallel, update.min_healthy, update.progress_deadline
                 )
+            }
+            Rollout::Percent { min, max, breaker } => {
+                let end = match (breaker.enabled, breaker.rollback) {
+                    (false, _) => "failures never end it",
+                    (true, false) => "too many failures end it",
+                    (true, true) => "too many failures turn it back",
+                };
+                format!("between {min}% healthy and {max}% in all; {end}")
             }
             Rollout::Slots(update) => {
                 let at_once = if update.parallelism == 0 {
@@ -240,7 +266,13 @@ impl Profile {
         } else {
             "a silent node's endpoints stay until they are replaced"
         };
-        format!("a change reaches each node after {}; {ttl}; {dead}", discovery.publish_delay + discovery.lag)
+        let asked = match &discovery.balancer {
+            Some(Balancer { interval, unhealthy_after, covers, .. }) if *covers != Covers::Nobody => {
+                format!("; a load balancer asks every {interval} and takes out what failed {unhealthy_after} times")
+            }
+            _ => String::new(),
+        };
+        format!("a change reaches each node after {}; {ttl}; {dead}{asked}", discovery.publish_delay + discovery.lag)
     }
 }
 

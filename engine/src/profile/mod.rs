@@ -11,8 +11,11 @@ mod balancer;
 mod cattle;
 mod composed;
 mod control_plane;
+mod deis;
 mod detection;
+mod diego;
 mod discovery;
+mod ecs;
 pub mod flags;
 mod fleet;
 mod groups;
@@ -24,6 +27,7 @@ mod mechanism;
 mod nearest;
 mod nomad;
 mod offers;
+mod openshift;
 mod placement;
 mod plain;
 pub mod pressure;
@@ -50,13 +54,14 @@ pub use honours::Wish;
 pub use mechanism::Aspect;
 pub use offers::{Framework, LaunchBackoff, Offers, Permits, ReplacePolicy, Unreachable};
 pub use placement::{
-    Balanced, Choice, Constraints, Dispatch, Filter, Placement, Ports, Queue, Sampling, Score, Strategy, Wake, Weights,
+    Auction, Balanced, Choice, Constraints, Dispatch, Filter, Placement, Ports, Queue, Ranking, Sampling, Score,
+    Strategy, Wake, Weights,
 };
 pub use recovery::{
-    CountedRestart, Eviction, LocalRestart, OnEachNode, Removal, Replaced, Replication, Restart, RestartCondition,
-    RestartMode, RestartRule, RestartWhen, TaintEviction,
+    CountedRestart, CrashPolicy, Drain, Eviction, LocalRestart, OnEachNode, Removal, Replaced, Replication, Restart,
+    RestartCondition, RestartMode, RestartRule, RestartWhen, Retry, TaintEviction,
 };
-pub use rollout::{FailureAction, Rollout, SlotOrder, SlotStyle, SlotUpdate};
+pub use rollout::{Breaker, Deployer, FailureAction, Rollout, SlotOrder, SlotStyle, SlotUpdate};
 pub use sampled::{FitAlgorithm, Formula, Preempts, Sampled, Stopped};
 pub use schedulers::{
     DEFAULT_SCHEDULER, DefaultConstraint, PlacementArgs, PreemptionArgs, ResourceName, SchedulerProfile, ShapePoint,
@@ -107,6 +112,8 @@ pub struct Profile {
     pub orphan_after: Option<Span>,
     /// How an update slot by slot that failed moves back; `None`: as it moves forth.
     pub rollback: Option<SlotUpdate>,
+    /// Who carries out rollouts by counts; `None`: the controllers themselves.
+    pub deployer: Option<Deployer>,
     /// Habits of the agent on each node.
     pub agent: AgentPolicy,
     /// How clients find replicas.

@@ -60,6 +60,12 @@ pub enum Dispatch {
     /// Not by one scheduler: what is free on a node is offered to frameworks in turn, and the pods that wait at one of
     /// them take the first offer that they can use. Filters count, scores and sampling do not.
     Offers(super::Offers),
+    /// In batches: what has come within this time after the first is decided on together. The first instance of each
+    /// workload goes first, then what runs to completion, then the further instances; larger ones before smaller ones.
+    Auction {
+        /// From the first request until the cells have said what they have.
+        gather: Span,
+    },
 }
 
 /// Which of the feasible nodes is taken.
@@ -83,6 +89,15 @@ pub enum Choice {
     Strategy(PlacementStrategy),
     /// The one with the best weight, which also decides what fits (classic Swarm).
     Weights(Weights),
+    /// The one that rules leave which are taken one after the other; chance decides among several.
+    Strategies {
+        /// The rules of a pod that wishes none.
+        default: Vec<Ranking>,
+        /// Pods may wish others.
+        wished: bool,
+    },
+    /// The one that wins Diego's auction.
+    Auction(Auction),
 }
 
 /// Weights of classic Swarm.
@@ -112,6 +127,34 @@ pub enum Constraints {
     AtPlacement,
     /// For as long as it is on the node: it goes when the node does not meet them any more.
     Enforced,
+}
+
+/// A rule by which the best of the feasible nodes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ranking {
+    /// Those in zones with the fewest replicas of the workload.
+    SpreadZones,
+    /// Those with the fewest replicas of the workload.
+    SpreadNodes,
+    /// Those with the least CPU left.
+    BinpackCpu,
+    /// Those with the least memory left.
+    BinpackMemory,
+    /// Those with the fewest pods.
+    Emptiest,
+    /// All.
+    Random,
+}
+
+/// Weights of Diego's auction; the lowest sum wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Auction {
+    /// Of each container that starts on the cell, in thousandths.
+    pub starting_weight: u32,
+    /// Of each instance of the application on the cell.
+    pub locality: u32,
+    /// Of each cell before it, in thousandths.
+    pub first_fit_weight: u32,
 }
 
 /// What publishing a port takes.

@@ -63,6 +63,10 @@ pub struct Replication {
     pub replacement_delay: Span,
     /// Which lost replicas are replaced at all.
     pub replaced: Replaced,
+    /// When a replica that ended by itself is replaced.
+    pub retry: Retry,
+    /// How replicas leave a node that is drained.
+    pub drain: Drain,
     /// Surplus replicas are removed in this order.
     pub removal: Removal,
     /// Updates of replicas with names follow their `maxUnavailable`; else they go one by one.
@@ -80,6 +84,49 @@ pub enum Replaced {
     None,
 }
 
+/// When a replica that ended by itself is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// After [`Replication::replacement_delay`].
+    Constant,
+    /// After a wait that grows with the crashes of the replica's slot.
+    Crashes(CrashPolicy),
+    /// At once if it ever ran; else after a wait that doubles while replicas of the revision fail before they run.
+    Launches {
+        /// First wait.
+        initial: Span,
+        /// Longest wait.
+        max: Span,
+    },
+}
+
+/// Waits after crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashPolicy {
+    /// Up to the crash before this one it is replaced at once.
+    pub immediate: u32,
+    /// First wait; doubles with each crash. It ends at the next look of the monitor.
+    pub initial: Span,
+    /// Longest wait.
+    pub max: Span,
+    /// From this crash on it is not replaced any more.
+    pub give_up: u32,
+    /// Counting begins anew after a run that was longer than this.
+    pub reset_after: Span,
+}
+
+/// How replicas leave a node that is drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// They are deleted, and others made in their place.
+    DeleteFirst,
+    /// Others are made in their place, and each goes when its substitute is ready, or after this time.
+    SubstituteFirst {
+        /// `None`: however long it takes.
+        deadline: Option<Span>,
+    },
+}
+
 /// Which surplus replicas go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
@@ -93,6 +140,8 @@ pub enum Removal {
     Newest,
     /// On silent nodes, not started, started last.
     Youngest,
+    /// From the zone with most replicas of the revision, inside it by chance; not running first.
+    Zones,
 }
 
 /// What happens to a container that ends.

@@ -2,7 +2,9 @@
 //!
 //! A new profile is a file that builds it and an entry here. Start at [`ENTRIES`].
 
-use super::{Profile, cattle, fleet, kubernetes, marathon, nomad, swarm, swarm_standalone, tutum};
+use super::{
+    Profile, cattle, deis, diego, ecs, fleet, kubernetes, marathon, nomad, openshift, swarm, swarm_standalone, tutum,
+};
 
 /// An orchestrator by its name.
 pub(super) struct Entry {
@@ -38,6 +40,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry::single("cattle", cattle::profile),
     Entry { name: "marathon", newest: marathon::profile, releases: marathon::RELEASES, release: marathon::release },
     Entry { name: "nomad", newest: nomad::profile, releases: nomad::RELEASES, release: nomad::release },
+    Entry { name: "ecs", newest: ecs::profile, releases: ecs::RELEASES, release: ecs::release },
+    Entry::single("diego", diego::profile),
+    Entry::single("openshift", openshift::profile),
+    Entry { name: "deis", newest: deis::profile, releases: deis::RELEASES, release: deis::release },
 ];
 
 /// Their names.

@@ -26,6 +26,41 @@ pub enum Rollout {
     Replace(super::ReplacePolicy),
     /// One reconciler keeps, moves and updates groups of numbered replicas.
     Groups(Box<super::GroupPolicy>),
+    /// Counts are moved within percentages of the wanted number; when they leave no room, nothing moves.
+    Percent {
+        /// Replicas kept healthy, rounded up.
+        min: u32,
+        /// Replicas at most, rounded down.
+        max: u32,
+        /// When failures end it.
+        breaker: Breaker,
+    },
+}
+
+/// A pod that carries out a rollout step by step and turns back when it makes no progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deployer {
+    /// Until it runs.
+    pub start: Span,
+    /// Wait between two steps.
+    pub update_period: Span,
+    /// It looks for the outcome of a step this often.
+    pub interval: Span,
+}
+
+/// When failed replicas end a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// They do, where the workload says nothing.
+    pub enabled: bool,
+    /// Failures in thousandths of the wanted replicas, rounded up.
+    pub share: u32,
+    /// Not fewer than this.
+    pub least: u32,
+    /// Not more than this.
+    pub most: u32,
+    /// The rollout turns back.
+    pub rollback: bool,
 }
 
 /// Update slot by slot.

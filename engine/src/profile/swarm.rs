@@ -81,6 +81,8 @@ pub(super) fn profile() -> Profile {
             // Source: moby/swarmkit:api/defaults/service.go, restart delay 5 s; it applies to tasks of dead nodes too.
             replacement_delay: Span::from_secs(5),
             replaced: Replaced::All,
+            retry: super::Retry::Constant,
+            drain: super::Drain::DeleteFirst,
             removal: Removal::Crowded,
             stateful_max_unavailable: false,
         },
@@ -110,6 +112,7 @@ pub(super) fn profile() -> Profile {
             default_grace: Span::from_secs(10),
             probes: Probing::Obeyed,
             least_grace: Span::ZERO,
+            volatile: false,
             pressure: None,
         },
         discovery: Discovery {

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::ids::{NodeId, PodId};
+use crate::ids::{NodeId, PodId, ZoneId};
 use crate::profile::Removal;
 use crate::time::{Span, Time};
 
@@ -51,6 +51,8 @@ pub struct PodFacts {
     pub id: PodId,
     /// Where it is; `None` before it is placed.
     pub node: Option<NodeId>,
+    /// The zone of its node.
+    pub zone: Option<ZoneId>,
     /// How far it has come.
     pub stage: Stage,
     /// When it became ready; `None` while it is not.
@@ -75,6 +77,7 @@ pub fn removals(order: Removal, pods: &[PodFacts], count: u32, now: Time) -> Vec
         Removal::Crowded => crowded(pods),
         Removal::Newest => newest(pods),
         Removal::Youngest => youngest(pods),
+        Removal::Zones => by_zones(pods),
     };
     sorted.into_iter().take(count as usize).collect()
 }
@@ -167,6 +170,23 @@ fn crowded(pods: &[PodFacts]) -> Vec<PodId> {
         numbered.push((nth, pod.id));
     }
     // Stable: within one number the order above stays.
+    numbered.sort_by_key(|&(nth, _)| nth);
+    numbered.into_iter().rev().map(|(_, id)| id).collect()
+}
+
+/// What does not run first; then from the zones with most, so that zones stay even, and inside a zone by chance.
+///
+/// Source: awsdocs/amazon-ecs-developer-guide:doc_source/ecs_services.md, service scheduler concepts.
+fn by_zones(pods: &[PodFacts]) -> Vec<PodId> {
+    let mut kept_first: Vec<&PodFacts> = pods.iter().collect();
+    kept_first.sort_by_key(|pod| (Reverse(pod.stage == Stage::Running), pod.tie, pod.id));
+    let mut in_zone: BTreeMap<Option<ZoneId>, u32> = BTreeMap::new();
+    let mut numbered: Vec<(u32, PodId)> = Vec::with_capacity(pods.len());
+    for pod in kept_first {
+        let copies = in_zone.entry(pod.zone).or_default();
+        *copies += 1;
+        numbered.push((if pod.stage == Stage::Running { *copies } else { u32::MAX }, pod.id));
+    }
     numbered.sort_by_key(|&(nth, _)| nth);
     numbered.into_iter().rev().map(|(_, id)| id).collect()
 }

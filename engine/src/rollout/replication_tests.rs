@@ -7,6 +7,7 @@ fn pod(id: u32) -> PodFacts {
     PodFacts {
         id: PodId(id),
         node: Some(NodeId(0)),
+        zone: None,
         stage: Stage::Running,
         ready_since: Some(Time::ZERO),
         deletion_cost: 0,

@@ -17,6 +17,8 @@ pub struct Surge {
     pub max_surge: Amount,
     /// Replicas below the wanted number.
     pub max_unavailable: Amount,
+    /// When neither leaves room, nothing moves; else one replica may be unavailable.
+    pub strict: bool,
 }
 
 impl Surge {
@@ -31,7 +33,10 @@ impl Surge {
     }
 
     fn fenceposts(&self) -> (u32, u32) {
-        fenceposts(self.max_surge, self.max_unavailable, self.replicas)
+        match fenceposts(self.max_surge, self.max_unavailable, self.replicas) {
+            (0, 1) if self.strict => (0, self.max_unavailable.of_rounded_down(self.replicas)),
+            bounds => bounds,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ const NEW: RevisionId = RevisionId(2);
 const QUARTER: Amount = Amount::Percent(25);
 
 fn ten() -> Surge {
-    Surge { replicas: 10, max_surge: QUARTER, max_unavailable: QUARTER }
+    Surge { replicas: 10, max_surge: QUARTER, max_unavailable: QUARTER, strict: false }
 }
 
 fn revision(id: RevisionId, wanted: u32, available: u32) -> RevisionState {
@@ -189,7 +189,7 @@ proptest::proptest! {
     ) {
         let mut world = Scripted::new(RevisionState::empty(NEW), vec![revision(OLD, replicas, replicas)]);
         let (max_surge, max_unavailable) = (Amount::Percent(surge), Amount::Percent(unavailable));
-        world.surge = Surge { replicas, max_surge, max_unavailable };
+        world.surge = Surge { replicas, max_surge, max_unavailable, strict: false };
         world.settle();
         for count in becoming_available.iter().cycle().take(200) {
             world.new_becomes_available(*count);

@@ -28,6 +28,8 @@ impl Scheduler {
                 scratch.pick(luck)
             }
             Choice::FewestOfWorkload { .. } => self.least_crowded(class, &scratch.feasible, luck),
+            Choice::Strategies { .. } => self.by_ranks(&self.classes[class], &scratch.feasible, luck),
+            Choice::Auction(ref auction) => self.by_auction(&self.classes[class], auction, &scratch.feasible),
             Choice::Sampled(_) => unreachable!("such choices are made by `nomad`"),
             Choice::Weights(_) => unreachable!("such choices are made by `weights`"),
         }

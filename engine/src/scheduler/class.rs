@@ -11,6 +11,7 @@ use crate::scheduler::counters::{ClassId, CounterId, Effect, FixedId, Members, T
 use crate::scheduler::fitting::{FitId, Fitting, Shape};
 use crate::scheduler::fixed::NodeRule;
 use crate::scheduler::ledger::Ledger;
+use crate::scheduler::ranking::{Rank, ranks};
 use crate::scheduler::topology::{Key, Scope};
 use crate::scheduler::usage::Demand;
 
@@ -44,6 +45,10 @@ pub(super) struct Class {
     pub(super) siblings_by_zone: Option<CounterId>,
     /// At most so many of those on a node.
     pub(super) at_most: Option<(CounterId, u32)>,
+    /// By which rules a node is chosen, where that is not a matter of scores.
+    pub(super) ranks: Vec<Rank>,
+    /// It is a pod of a job.
+    pub(super) runs_to_completion: bool,
     /// Which nodes admit it by themselves.
     pub(super) fit: FitId,
     /// No rule looks at anything but the node itself and free amounts.
@@ -118,6 +123,10 @@ impl Compiler<'_> {
             siblings: None,
             siblings_by_zone: None,
             at_most: None,
+            ranks: ranks((self.catalog, self.ledger), self.placement, (spec, workload)),
+            runs_to_completion: workload.is_some_and(|owner| {
+                matches!(self.catalog.workloads[owner].kind, WorkloadKind::Job | WorkloadKind::CronJob)
+            }),
             fit: FitId::default(),
             amounts_only: false,
             node_first: false,

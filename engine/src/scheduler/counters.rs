@@ -271,4 +271,6 @@ pub(super) struct Seat {
     pub(super) preempted: bool,
     /// It was told to stop, and its place counts as free already.
     pub(super) given_up: bool,
+    /// Its containers do not run yet.
+    pub(super) starting: bool,
 }

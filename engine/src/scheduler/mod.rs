@@ -25,6 +25,7 @@ mod order;
 mod outcome;
 mod preemption;
 pub mod queue;
+mod ranking;
 mod resources;
 mod roster;
 mod score;
@@ -274,7 +275,10 @@ impl Scheduler {
             self.seats.resize(row + 1, None);
         }
         assert!(self.seats[row].is_none(), "{:?} is charged twice; release it first", pod.pod);
-        self.seats[row] = Some(Seat { class, node, terminating: false, preempted: false, given_up: false });
+        let (terminating, preempted, given_up) = (false, false, false);
+        self.seats[row] = Some(Seat { class, node, terminating, preempted, given_up, starting: true });
+        self.usage.starting[node.index()] += 1;
+        self.usage.tasks[node.index()] += u32::from(self.classes[class].runs_to_completion);
         self.usage.charge(&self.classes[class].demand, node.index());
         self.ledger.enter(class, node);
         self.fitting.changed(node);
@@ -296,6 +300,8 @@ impl Scheduler {
             self.stays_no_more(seat.class, node);
         }
         self.usage.terminating[n] -= u32::from(seat.terminating);
+        self.usage.starting[n] -= u32::from(seat.starting);
+        self.usage.tasks[n] -= u32::from(self.classes[seat.class].runs_to_completion);
         self.ledger.leave(seat.class, node, seat.terminating);
         self.fitting.changed(node);
         self.volumes.leave(pod.pod, node);
@@ -307,6 +313,13 @@ impl Scheduler {
     pub fn set_started(&mut self, pod: PodId, at: Time) {
         if let Some(node) = self.place_of(pod) {
             self.roster.set_started(node, pod, at);
+        }
+    }
+
+    /// A placed pod's containers run: it does not count as starting any more.
+    pub fn set_running(&mut self, pod: PodId) {
+        if let Some(seat) = self.seats.get_mut(pod.index()).and_then(Option::as_mut) {
+            self.usage.starting[seat.node.index()] -= u32::from(std::mem::take(&mut seat.starting));
         }
     }
 

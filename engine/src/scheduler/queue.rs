@@ -196,6 +196,12 @@ impl SchedulingQueue {
         !self.active.is_empty() || (self.settings.pop_from_backoff && !self.backoff.is_empty())
     }
 
+    /// How many pods could be tried now.
+    pub fn ready(&self) -> usize {
+        let backed_off = if self.settings.pop_from_backoff { self.backoff.len() } else { 0 };
+        self.active.len() + backed_off
+    }
+
     /// A pod in flight found no node. Without any filter to blame (there are no nodes) it counts as an error, but where
     /// errors do not back off it waits for a node instead of being tried without end.
     pub fn refused(&mut self, pod: PodId, filters: FilterSet, now: Time) {

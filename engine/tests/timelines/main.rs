@@ -1,6 +1,8 @@
 //! The engine through the loop, against a scripted world: timelines of real systems with their tolerances.
 
+mod diego;
 mod discovery;
+mod ecs;
 mod founders;
 mod guard;
 mod jobs;

@@ -81,8 +81,8 @@ impl Script {
             Some(check) => {
                 let bad = self.failing.contains(&pod);
                 self.targets.insert(pod, check);
-                if bad || !check.trusted {
-                    let rounds = if bad { u64::from(check.unhealthy_after) } else { 1 };
+                if bad || check.first > 0 {
+                    let rounds = if bad { u64::from(check.unhealthy_after) } else { u64::from(check.first) };
                     let verdict = InputKind::Balanced { pod, healthy: !bad };
                     self.later(check.interval.times(rounds), cause, verdict);
                 }

@@ -148,7 +148,7 @@ impl Control {
     pub(super) fn offer_policy(&self) -> Option<profile::Offers> {
         match self.profile.dispatch {
             Dispatch::Offers(offers) => Some(offers),
-            Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Rounds { .. } => None,
+            Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Rounds { .. } | Dispatch::Auction { .. } => None,
         }
     }
 

@@ -42,14 +42,20 @@ const CHANGES: &[(u32, TakeBack)] = &[
 pub(in crate::profile) fn release(number: &str) -> Option<Profile> {
     let &(version, name) = RELEASES.iter().find(|(version, _)| *version == number)?;
     let minor: u32 = version.strip_prefix("1.")?.parse().ok()?;
+    let mut profile = at(minor);
+    (profile.name, profile.version) = (name.into(), version.into());
+    Some(profile)
+}
+
+/// The values of a minor release, for those who build on it.
+pub(in crate::profile) fn at(minor: u32) -> Profile {
     let mut profile = super::profile();
     for (since, take_back) in CHANGES {
         if minor < *since {
             take_back(&mut profile);
         }
     }
-    (profile.name, profile.version) = (name.into(), version.into());
-    Some(profile)
+    profile
 }
 
 /// Balanced allocation scored the balance itself. Source: kubernetes/kubernetes#135573.
