@@ -182,7 +182,7 @@ impl Slot {
     /// Whether every probe allows traffic. A container without probes is healthy as soon as it runs.
     fn healthy(&self, container: &Container, gate: Gate) -> bool {
         let passed = |role| container.probe(role).is_none() || self.verdict(role) == Some(true);
-        let lives = gate != Gate::Held || passed(ProbeRole::Liveness);
+        let lives = !matches!(gate, Gate::Held | Gate::Checked) || passed(ProbeRole::Liveness);
         gate == Gate::Blind || (passed(ProbeRole::Startup) && passed(ProbeRole::Readiness) && lives)
     }
 }
@@ -316,12 +316,15 @@ pub(super) enum Gate {
     Held,
     /// Nobody asks.
     Blind,
+    /// A pod runs, and is ready when all its health checks say so.
+    Checked,
 }
 
 /// What a profile's probes have to do with readiness.
 pub(super) fn gate(profile: &Profile) -> Gate {
     match profile.agent.probes {
         Probing::Unknown => Gate::Blind,
+        Probing::Graced { .. } => Gate::Checked,
         _ if gated(profile) => Gate::Held,
         _ => Gate::Open,
     }

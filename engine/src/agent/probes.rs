@@ -54,6 +54,9 @@ impl Pod {
     /// A health check first waits one interval. Source: moby/moby:daemon/health.go, monitor.
     fn first_probe(&self, slot: usize, probe: &Probe, hands: &Hands<'_, '_>) -> Time {
         let started = self.slots[slot].started;
+        if let Probing::Graced { first } = hands.profile().agent.probes {
+            return (started + first.min(probe.period)).max(hands.now());
+        }
         if pod::gated(hands.profile()) {
             return (started + probe.initial_delay.max(probe.period)).max(hands.now());
         }
@@ -84,7 +87,8 @@ impl Pod {
         if watch.verdict == Some(ok) {
             return cause;
         }
-        let more = if ok { probe.success_threshold } else { probe.failure_threshold }.saturating_sub(1);
+        let ignored = self.ignored_checks(slot, (probe, role), hands, ok);
+        let more = if ok { probe.success_threshold } else { probe.failure_threshold }.saturating_sub(1) + ignored;
         if more == 0 {
             return self.judged(ProbeId { slot, role }, hands, cause);
         }
@@ -94,6 +98,20 @@ impl Pod {
         let stamp = hands.timer(hands.now() + probe.period.times(u64::from(more)) + certain, cause, due);
         self.slots[slot].probes[role as usize].stamp = stamp;
         cause
+    }
+
+    /// Checks from now on whose failure does not count: a task that was never healthy has a grace after its start.
+    /// Source: mesosphere/marathon:src/main/scala/mesosphere/marathon/core/health/impl/HealthCheckActor.scala,
+    /// `ignoreFailures`.
+    fn ignored_checks(&self, slot: usize, (probe, role): (&Probe, ProbeRole), hands: &Hands<'_, '_>, ok: bool) -> u32 {
+        let this = &self.slots[slot];
+        let graced = matches!(hands.profile().agent.probes, Probing::Graced { .. });
+        let graced = graced && this.verdict(role).is_none() && !ok;
+        if !graced || probe.period.is_zero() {
+            return 0;
+        }
+        let left = (this.started + probe.initial_delay).since(hands.now());
+        u32::try_from(left.as_nanos().div_ceil(probe.period.as_nanos())).unwrap_or(u32::MAX)
     }
 
     /// A probe's answer was the same as often as its threshold asks. Returns the newest fact.

@@ -72,7 +72,9 @@ impl Control {
             return;
         }
         let spec = self.cron_spec(workload).expect("only cron jobs are in this table");
-        let (concurrency, deadline) = (spec.concurrency, spec.starting_deadline);
+        // Chronos starts nothing that is late by more than a job's epsilon.
+        let epsilon = self.offer_policy().map(|policy| policy.epsilon);
+        let (concurrency, deadline) = (spec.concurrency, spec.starting_deadline.or(epsilon));
         if let Some(due) = cron::due(spec, last, cx.now) {
             if due.too_many {
                 self.note_cron(cx, cause, workload, Note::TooManyMissedTimes);

@@ -40,4 +40,10 @@ pub enum Probing {
     Reported,
     /// It knows no probes: what runs is ready.
     Unknown,
+    /// As obeyed, but what is asked counts as started whatever it answers: the first question comes so long after the start,
+    /// or after the period if that is shorter, and within the initial delay failures do not count as long as none succeeded.
+    Graced {
+        /// From the start to the first question.
+        first: Span,
+    },
 }

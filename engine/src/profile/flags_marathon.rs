@@ -4,7 +4,7 @@
 //! with the program in front. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
-use crate::profile::{Dispatch, Eviction, Grace, Profile, Rollout};
+use crate::profile::{Dispatch, Eviction, Grace, Probing, Profile, Rollout};
 use crate::time::Span;
 
 /// All of them.
@@ -90,13 +90,6 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         control.watch_lag
     ),
     // Marathon.
-    flag!(
-        "marathon.checkpoint",
-        "Tasks of an agent whose connection broke wait for the pings; else they are lost at once.",
-        "mesosphere/marathon:docs/docs/command-line-flags.md, --checkpoint",
-        Kind::Switch,
-        in eviction, Eviction::Unreachable(lost) => lost.checkpoint
-    ),
     flag!(
         "marathon.decline_offer_duration",
         "Offers that Marathon has no use for are declined for so long.",
@@ -252,6 +245,28 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "mesos/chronos:src/main/scala/org/apache/mesos/chronos/scheduler/config/SchedulerConfiguration.scala",
         Kind::Span,
         in dispatch, Dispatch::Offers(offers) => offers.batch.revive_interval
+    ),
+    flag!(
+        "chronos.failure_retry",
+        "A job that failed is run again after this, as often as it may fail.",
+        "mesos/chronos:src/main/scala/org/apache/mesos/chronos/scheduler/config/SchedulerConfiguration.scala",
+        Kind::Span,
+        in dispatch, Dispatch::Offers(offers) => offers.retry
+    ),
+    flag!(
+        "chronos.task_epsilon",
+        "A run that could not be started within this time is left out, where its job does not say otherwise.",
+        "mesos/chronos:src/main/scala/org/apache/mesos/chronos/scheduler/config/SchedulerConfiguration.scala",
+        Kind::Seconds,
+        in dispatch, Dispatch::Offers(offers) => offers.epsilon
+    ),
+    // Health checks.
+    flag!(
+        "first_health_check_after",
+        "A task is asked for its health so long after it runs, or after its interval if that is shorter (a constant).",
+        "mesosphere/marathon:src/main/scala/mesosphere/marathon/core/health/HealthCheck.scala",
+        Kind::Period,
+        in agent.probes, Probing::Graced { first } => *first
     ),
     // Discovery.
     flag!(

@@ -5,7 +5,8 @@
 
 use super::{
     AgentPolicy, ControlPlane, Detection, Discovery, Dispatch, Eviction, Framework, Grace, LaunchBackoff, Offers,
-    Permits, Placement, Profile, Removal, ReplacePolicy, Replication, Restart, Rollout, Unreachable, Words, flags,
+    Permits, Placement, Probing, Profile, Removal, ReplacePolicy, Replication, Restart, Rollout, Unreachable, Words,
+    flags,
 };
 use crate::time::Span;
 
@@ -47,7 +48,6 @@ pub(super) fn profile() -> Profile {
             expunge_after: Span::ZERO,
             // Source: mesosphere/marathon:src/main/scala/mesosphere/marathon/core/task/jobs/TaskJobsConfig.scala.
             expunge_check: Span::from_secs(30),
-            checkpoint: true,
         }),
         replication: Replication { removal: Removal::Youngest, ..plain.replication },
         restart: Restart::REPLACE,
@@ -57,6 +57,9 @@ pub(super) fn profile() -> Profile {
         agent: AgentPolicy {
             // Source: apache/mesos:src/slave/constants.hpp, EXECUTOR_SIGNAL_ESCALATION_TIMEOUT.
             default_grace: Span::from_secs(3),
+            // Source: mesosphere/marathon:src/main/scala/mesosphere/marathon/core/health/HealthCheck.scala,
+            // DefaultFirstHealthCheckAfter.
+            probes: Probing::Graced { first: Span::from_secs(5) },
             ..plain.agent
         },
         discovery: Discovery {
@@ -106,6 +109,9 @@ fn offers() -> Offers {
         // core/task/jobs/impl/OverdueInstancesActor.scala.
         launch_timeout: Span::from_secs(300),
         launch_check: Span::from_secs(5),
+        // Source: mesos/chronos:src/main/scala/org/apache/mesos/chronos/scheduler/config/SchedulerConfiguration.scala.
+        retry: Span::from_secs(60),
+        epsilon: Span::from_secs(60),
         strict_groups: true,
     }
 }

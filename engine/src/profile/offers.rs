@@ -31,6 +31,10 @@ pub struct Offers {
     pub launch_timeout: Span,
     /// Those are looked for on this grid.
     pub launch_check: Span,
+    /// A job that failed is run again after so long.
+    pub retry: Span,
+    /// A run that could not be started within so long is left out.
+    pub epsilon: Span,
     /// `GROUP_BY` counts against the wanted number of groups; else only against the groups that are in use.
     pub strict_groups: bool,
 }
@@ -84,9 +88,6 @@ pub struct Unreachable {
     pub expunge_after: Span,
     /// Instances to be forgotten are looked for on this grid.
     pub expunge_check: Span,
-    /// Frameworks checkpoint: when the connection to an agent breaks, their instances wait for the pings. Else they are
-    /// lost at once.
-    pub checkpoint: bool,
 }
 
 /// So many in a time, one after the other: Mesos' `1/10mins`.

@@ -112,6 +112,23 @@ pub struct Run {
     pub last_failure: Time,
     /// It is ending.
     pub target: Option<Target>,
+    /// How long it waits after failures.
+    pub waits: Waits,
+}
+
+/// Waits after failures in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// After the first one; doubles each time.
+    pub first: Span,
+    /// The longest.
+    pub longest: Span,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { first: BACKOFF, longest: BACKOFF_MAX }
+    }
 }
 
 /// What is seen of a run's pods.
@@ -224,7 +241,7 @@ impl Run {
             return;
         }
         if spec.backoff_limit_per_index.is_none() {
-            let wait = remaining(review.next.streak, review.next.last_failure, now);
+            let wait = remaining(self.waits, review.next.streak, review.next.last_failure, now);
             if !wait.is_zero() {
                 return postpone(review, wait);
             }
@@ -238,7 +255,7 @@ impl Run {
             |index: &u32| !tally.done.contains(index) && !tally.lost.contains(index) && !seen.taken.contains(index);
         let indexes: Vec<u32> = (0..spec.completions.unwrap_or(0)).filter(free).take(missing).collect();
         let wait = |index: &u32| match tally.by_index.get(index) {
-            Some(f) if spec.backoff_limit_per_index.is_some() => remaining(f.all, f.last, now),
+            Some(f) if spec.backoff_limit_per_index.is_some() => remaining(self.waits, f.all, f.last, now),
             _ => Span::ZERO,
         };
         let (ready, waiting): (Vec<u32>, Vec<u32>) = indexes.into_iter().partition(|i| wait(i).is_zero());
@@ -364,11 +381,11 @@ fn postpone(review: &mut Review, wait: Span) {
 }
 
 /// What is left of the wait after `failures` in a row, the last of them at `last`.
-fn remaining(failures: u32, last: Time, now: Time) -> Span {
+fn remaining(waits: Waits, failures: u32, last: Time, now: Time) -> Span {
     if failures == 0 {
         return Span::ZERO;
     }
-    let wait = BACKOFF.times(1 << u64::from((failures - 1).min(20))).min(BACKOFF_MAX);
+    let wait = waits.first.times(1 << u64::from((failures - 1).min(20))).min(waits.longest);
     wait - now.since(last)
 }
 

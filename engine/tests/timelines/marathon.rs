@@ -382,3 +382,75 @@ fn frameworks_share_by_their_dominant_resource() {
     assert_eq!(web + spark, 80, "16 cores for tasks of 0.2");
     assert!(web.abs_diff(spark) <= 5, "{web} and {spark}: no more than one offer apart");
 }
+
+/// A job belongs to Chronos, which waits for offers instead of asking for them, and runs what failed again after a minute.
+#[test]
+fn chronos_runs_a_failed_job_again_after_a_minute_with_the_next_offer() {
+    let mut setup = Setup::new("marathon").nodes("a", 5);
+    let web = setup.deployment("web", 10);
+    let batch = job(&mut setup);
+    let template = setup.catalog.workloads[batch].template;
+    let mut lab = setup.start(1);
+    lab.world.exits.insert(template, (Span::from_secs(2), Exit::Crashed));
+    lab.until(400);
+    assert_eq!(lab.ready(web), 10);
+    let failed = lab.times(|k| matches!(k, FactKind::PodFailed { .. }));
+    assert!(failed.len() >= 3, "{failed:?}");
+    for pair in failed.windows(2) {
+        // A minute, an offer within six seconds, a start and two seconds of work.
+        within(pair[1] - pair[0], 60.0, 60.0 + 7.0 + START.as_secs_f64() + 3.0, "from failure to failure");
+    }
+}
+
+fn job(setup: &mut Setup) -> WorkloadId {
+    use shakedown_engine::labels::Selector;
+    use shakedown_engine::model::{Details, JobSpec, RestartPolicy, WorkloadKind, WorkloadSpec};
+    let template = setup.template("batch", "job:v1");
+    setup.catalog.templates[template].restart = RestartPolicy::Never;
+    let names = &mut setup.catalog.names;
+    let selector = Selector::equals([(names.intern("app"), names.intern("batch"))]);
+    let (name, namespace) = (names.intern("batch"), names.intern("default"));
+    let details = Details::Job(JobSpec {
+        parallelism: 1,
+        completions: Some(1),
+        backoff_limit: 6,
+        backoff_limit_per_index: None,
+        max_failed_indexes: None,
+        indexed: false,
+        active_deadline: None,
+        suspend: false,
+        failure_rules: Vec::new(),
+        replace_when_failed: false,
+        success_rules: Vec::new(),
+        ttl_after_finished: None,
+    });
+    setup.catalog.workloads.push(WorkloadSpec {
+        kind: WorkloadKind::Job,
+        details,
+        ..WorkloadSpec::deployment(name, namespace, template, selector)
+    })
+}
+
+/// The first failures do not count within the grace; after it three in a row kill the task.
+#[test]
+fn health_checks_kill_after_grace_and_three_failures() {
+    use shakedown_engine::model::{Probe, ProbeKind, ProbeRole};
+    let (mut setup, web) = app("marathon", 1);
+    let template = setup.catalog.workloads[web].template;
+    setup.catalog.templates[template].containers[0].probes.push(Probe {
+        role: ProbeRole::Liveness,
+        kind: ProbeKind::Http,
+        initial_delay: Span::from_secs(300),
+        period: Span::from_secs(60),
+        timeout: Span::from_secs(20),
+        success_threshold: 1,
+        failure_threshold: 3,
+    });
+    let mut lab = setup.start(1);
+    lab.until(20);
+    let pod = lab.view().pods().next().expect("it was launched").id;
+    lab.fail_check(pod);
+    lab.until(600);
+    let killed = lab.times(|k| matches!(k, FactKind::PodFailed { .. }));
+    within(killed[0], 300.0 + 120.0, 300.0 + 180.0 + 25.0, "grace, then three checks");
+}

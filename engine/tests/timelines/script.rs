@@ -324,6 +324,14 @@ impl Lab {
         self.world.runtime(Span::ZERO, node, RuntimeEvent::Probed { pod, container: 0, role, ok: false });
     }
 
+    /// A running pod fails its liveness probe, or health check, from now on.
+    pub(crate) fn fail_check(&mut self, pod: PodId) {
+        let node = self.view().pod(pod).and_then(|p| p.node).expect("the pod is bound");
+        self.world.now = self.engine.now();
+        let role = shakedown_engine::model::ProbeRole::Liveness;
+        self.world.runtime(Span::ZERO, node, RuntimeEvent::Probed { pod, container: 0, role, ok: false });
+    }
+
     /// The load balancer's checks of these targets fail from now on: it says so when they have failed often enough.
     pub(crate) fn fail_targets(&mut self, pods: impl IntoIterator<Item = PodId>) {
         self.world.now = self.engine.now();

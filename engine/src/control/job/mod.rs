@@ -19,7 +19,7 @@ use crate::control::{Alarm, Control, Cx, Write};
 use crate::fact::{Client, Deletion, FactId, FactKind};
 use crate::ids::{PodId, RevisionId, WorkloadId};
 use crate::model::{Details, JobSpec, RestartPolicy, WorkloadKind};
-use crate::rollout::job::{Act, Book, Ended, Run, Seen, replaces_only_failed};
+use crate::rollout::job::{Act, Book, Ended, Run, Seen, Waits, replaces_only_failed};
 use crate::time::{Span, Time};
 
 pub(crate) use status::StatusStep;
@@ -100,7 +100,7 @@ impl Control {
         let revision = self.new_revision(cx, cause, workload);
         let row = JobRow {
             workload,
-            run: Run::default(),
+            run: Run { waits: self.job_waits(), ..Run::default() },
             fresh: Vec::new(),
             leaving: BTreeMap::new(),
             told: (0, 0, 0),
@@ -118,6 +118,11 @@ impl Control {
         self.workloads[workload].paused = suspended;
         self.jobs.insert(revision, row);
         self.look_at_job(cx, revision, self.profile.control.watch_lag);
+    }
+
+    /// How long a run waits after failures.
+    fn job_waits(&self) -> Waits {
+        self.offer_policy().map_or_else(Waits::default, |policy| Waits { first: policy.retry, longest: policy.retry })
     }
 
     fn new_revision(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) -> RevisionId {

@@ -75,6 +75,8 @@ struct FrameworkRow {
     policy: profile::Framework,
     /// Pods to launch, by version.
     waiting: BTreeMap<RevisionId, BTreeSet<PodId>>,
+    /// Versions of these whose back-off was not over at the last look.
+    held: BTreeSet<RevisionId>,
     filters: Filters,
     share: Share,
     /// It wants all offers anew, and its wish is at the master by then.
@@ -127,6 +129,7 @@ impl FrameworkRow {
         Self {
             policy,
             waiting: BTreeMap::new(),
+            held: BTreeSet::new(),
             filters: Filters::default(),
             share: Share::default(),
             wants: None,
@@ -176,6 +179,7 @@ impl Control {
         row.waiting.entry(revision).or_default().insert(pod);
         row.wants.get_or_insert(cx.now + policy.latency);
         if self.offers.delays.held_until(revision, cx.now).is_some() {
+            self.offers.frameworks[framework].held.insert(revision);
             self.tell_delay(cx, pod);
         }
         self.plan_offers(cx);
@@ -278,7 +282,8 @@ impl Control {
                 let passed = cx.now.next_tick(policy.token_refresh, self.offers.phase);
                 row.tokens_at = if passed > cx.now { passed - policy.token_refresh } else { cx.now };
             }
-            if !row.waiting.is_empty() && row.revive_at().is_some_and(|at| at <= cx.now) {
+            let released = release(row, &self.offers.delays, cx.now);
+            if released && row.revive_at().is_some_and(|at| at <= cx.now) {
                 row.wants = None;
                 row.revived_at = Some(cx.now);
                 row.filters.clear();
@@ -327,4 +332,15 @@ impl Control {
         let cause = self.pods[pod].last_fact;
         self.pods[pod].last_fact = cx.facts.record(cx.now, cause, kind);
     }
+}
+
+/// Looks whose back-off is over: those versions are a reason to ask for offers. True when anything may be launched.
+fn release(row: &mut FrameworkRow, delays: &Delays, now: Time) -> bool {
+    let held = |revision: &RevisionId| delays.held_until(*revision, now).is_some();
+    let before = std::mem::take(&mut row.held);
+    row.held = row.waiting.keys().copied().filter(|revision| held(revision)).collect();
+    if before.iter().any(|revision| row.waiting.contains_key(revision) && !row.held.contains(revision)) {
+        row.wants.get_or_insert(now);
+    }
+    row.held.len() < row.waiting.len()
 }
