@@ -25,6 +25,7 @@ impl View<'_> {
             .chain(control.audit_zones())
             .chain(control.audit_garbage())
             .chain(control.audit_storage())
+            .chain(control.audit_offers())
             .chain(control.audit_names())
             .chain(control.audit_daemons())
             .chain(control.audit_budgets())

@@ -63,7 +63,8 @@ impl Control {
         let step = replace::next(&progress, &update.bounds);
         update.killed += step.kill;
         let mut left = step.kill;
-        let mut changes = vec![(new.id, new.wanted + step.start)];
+        // A scale of the app in the middle of its update is part of the next deployment.
+        let mut changes = vec![(new.id, (new.wanted + step.start).min(desired))];
         for revision in old {
             let fewer = left.min(revision.wanted);
             left -= fewer;

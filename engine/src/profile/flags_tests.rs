@@ -40,7 +40,7 @@ fn other(flag: &Flag, text: &str) -> String {
         Kind::Switch => (text != "true").to_string(),
         Kind::Word(words) => words.iter().find(|w| **w != text).expect("a choice has two words").to_string(),
         Kind::Signals => "memory.available<77Mi".into(),
-        Kind::Permits => "7/1m".into(),
+        Kind::Permits => "7/60s".into(),
     }
 }
 

@@ -42,6 +42,13 @@ fn cluster(profile: &str, dice: &mut Stream) -> (Setup, Vec<(WorkloadId, Vec<Tem
         setup = setup.set("update-delay", pick(dice, &["0s", "7s"]));
         // A look at a node a day later is a plan of a quiet engine.
         setup = setup.set("node-down-period", "0s");
+    } else if profile.starts_with("marathon") {
+        let pick = |dice: &mut Stream, of: &[&'static str]| of[dice.index(of.len())];
+        setup = setup.set("upgradeStrategy.minimumHealthCapacity", pick(dice, &["1", "0.5", "0"]));
+        setup = setup.set("upgradeStrategy.maximumOverCapacity", pick(dice, &["1", "0.3", "0"]));
+        setup = setup.set("unreachableStrategy.inactiveAfterSeconds", pick(dice, &["0", "20"]));
+        setup = setup.set("unreachableStrategy.expungeAfterSeconds", pick(dice, &["20", "300"]));
+        setup = setup.set("agent_removal_rate_limit", pick(dice, &["none", "1/1mins"]));
     } else {
         guard(&mut setup, dice);
         let api = &mut setup.catalog.workloads[workloads[1].0];
@@ -302,8 +309,14 @@ fn swarm_converges_after_everything() {
 }
 
 #[test]
+fn marathon_converges_after_everything() {
+    converges("marathon");
+    converges("marathon@1.4");
+}
+
+#[test]
 fn a_story_told_twice_is_the_same_story() {
-    for profile in ["kubernetes", "swarm"] {
+    for profile in ["kubernetes", "swarm", "marathon"] {
         let facts = |_| live(profile, 3).lab.all(|_| true);
         assert_eq!(facts(0), facts(1), "{profile}");
     }

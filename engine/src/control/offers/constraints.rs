@@ -77,6 +77,13 @@ impl Control {
 
     /// An instance counts on a node from now on, or no longer.
     pub(super) fn count_instance(&mut self, pod: PodId, node: NodeId, more: i32) {
+        let mut places = std::mem::take(&mut self.offers.places);
+        self.count_in(&mut places, (pod, node), more);
+        self.offers.places = places;
+    }
+
+    /// The same, in any book.
+    pub(super) fn count_in(&self, places: &mut Places, (pod, node): (PodId, NodeId), more: i32) {
         let row = &self.pods[pod];
         let wishes = &self.catalog.templates[row.template].wishes;
         let labels = &self.catalog.nodes[node].labels;
@@ -85,13 +92,20 @@ impl Control {
         named.dedup();
         for attribute in named {
             let Some(value) = labels.get(attribute) else { continue };
-            let groups = self.offers.places.0.entry((row.workload, attribute)).or_default();
+            let groups = places.0.entry((row.workload, attribute)).or_default();
             let count = groups.entry(value).or_default();
             *count = count.saturating_add_signed(more);
             if *count == 0 {
                 groups.remove(&value);
             }
         }
+    }
+}
+
+impl Places {
+    /// All groups that have instances.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&(WorkloadId, Symbol), &Groups)> {
+        self.0.iter().filter(|(_, groups)| !groups.is_empty())
     }
 }
 

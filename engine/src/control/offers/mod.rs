@@ -13,6 +13,7 @@
 //! marathon/core. Start at [`Control::plan_offers`].
 
 mod allocate;
+mod audit;
 mod backoff;
 mod constraints;
 mod drf;
@@ -272,6 +273,9 @@ impl Control {
     /// The alarm of [`Control::plan_offers`] is due.
     pub(super) fn offers_due(&mut self, cx: &mut Cx<'_>) {
         let Some(policy) = self.offer_policy() else { return };
+        if self.offers.armed_at.is_none_or(|at| at > cx.now) {
+            return; // An earlier plan: another alarm was set since, or has come already.
+        }
         self.offers.armed_at = None;
         let mut revived = false;
         for f in 0..self.offers.frameworks.len() {
