@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use shakedown_engine::profile::Profile;
+use shakedown_fidelity::nomad;
 use shakedown_fidelity::placement::{self, Unusable};
 use shakedown_fidelity::recordings::Source;
 use shakedown_fidelity::{Agreement, kubernetes_page, timelines};
@@ -21,6 +22,22 @@ pub(crate) enum Verb {
     Kubernetes(KubernetesArgs),
     /// Replay recorded timelines of real controllers: rollouts, dead nodes, jobs, drains, preemption and more
     KubernetesTimeline(TimelineArgs),
+    /// Compute recorded placements of a real Nomad again: scores, candidates, what was filtered and exhausted
+    Nomad(NomadArgs),
+}
+
+/// Arguments of `conform nomad`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NomadArgs {
+    /// A directory with recordings, plain or compressed with zstd [default: the shipped ones]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the page of the documentation instead
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "directory")]
+    write_docs: Option<PathBuf>,
 }
 
 /// Arguments of `conform kubernetes-timeline`.
@@ -52,6 +69,7 @@ pub(crate) fn conform(verb: &Verb, console: &mut Console) -> Result<Exit, Failur
     match verb {
         Verb::Kubernetes(args) => placements(args, console),
         Verb::KubernetesTimeline(args) => timelines(args, console),
+        Verb::Nomad(args) => nomad_placements(args, console),
     }
 }
 
@@ -77,6 +95,25 @@ fn placements(args: &KubernetesArgs, console: &mut Console) -> Result<Exit, Fail
             let timelines = timelines::conform(&timelines::shipped()).map_err(unusable)?;
             let page = kubernetes_page(&[placement::part(&agreement), timelines.part()]) + &timelines.rows();
             fs::write(path, page).map_err(Failure::file("write", path))?;
+        }
+        None => show(&agreement, args.format, console),
+    }
+    Ok(if agreement.is_full() { Exit::Passed } else { Exit::Failed })
+}
+
+/// The recording is of this release.
+const RECORDED_NOMAD: &str = "nomad@1.1";
+
+fn nomad_placements(args: &NomadArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let sources = match &args.directory {
+        Some(directory) => nomad::below(directory).map_err(unusable)?,
+        None => nomad::shipped_recordings(),
+    };
+    let profile = Profile::named(RECORDED_NOMAD).expect("it is built in");
+    let agreement = nomad::conform(&sources, &profile).map_err(unusable)?;
+    match &args.write_docs {
+        Some(path) => {
+            fs::write(path, nomad::page(&[nomad::part(&agreement)])).map_err(Failure::file("write", path))?;
         }
         None => show(&agreement, args.format, console),
     }

@@ -34,7 +34,12 @@ $ shakedown conform kubernetes
 
 /// `docs/fidelity-kubernetes.md`.
 pub fn kubernetes_page(parts: &[Part<'_>]) -> String {
-    let mut page = HEAD.to_owned();
+    page(HEAD, parts)
+}
+
+/// A page of these parts.
+pub(crate) fn page(head: &str, parts: &[Part<'_>]) -> String {
+    let mut page = head.to_owned();
     for part in parts {
         page.push('\n');
         write_part(&mut page, part);

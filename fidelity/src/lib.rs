@@ -6,6 +6,7 @@
 
 mod agreement;
 mod docs;
+pub mod nomad;
 pub mod placement;
 pub mod recordings;
 pub mod timeline;

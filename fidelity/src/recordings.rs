@@ -62,6 +62,8 @@ const SHIPPED: &[Shipped] = recordings![
     "kubernetes/timelines2/11d_deployment_deletion_stepwise.json",
     "kubernetes/timelines2/12_noexecute_taints.json",
     "kubernetes/timelines2/13_preemption_cascade.json",
+    "nomad/cluster_alloc_metrics.json",
+    "nomad/placement.jsonl",
 ];
 
 /// The recording called `name`, such as `kubernetes/placement.jsonl`.

@@ -42,6 +42,12 @@ pub struct NodeScores {
 }
 
 impl NodeScores {
+    /// What a system job looks at: the fit alone.
+    #[must_use]
+    pub fn of_system(self) -> Self {
+        Self { fit: self.fit, ..Self::default() }
+    }
+
     /// The one number by which nodes are compared.
     pub fn total(&self, formula: Formula) -> f64 {
         let others = [self.anti_affinity, self.penalty, self.affinity, self.spread, self.preemption];

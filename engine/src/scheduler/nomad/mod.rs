@@ -57,8 +57,6 @@ struct Evaluation {
     values: BTreeMap<Symbol, Values>,
     /// Classes of nodes that were found not to meet the constraints.
     ineligible: BTreeSet<u32>,
-    /// Replicas of each job that this evaluation pushes aside.
-    preempted: BTreeMap<WorkloadId, u32>,
     /// The lowest value that a spread gave.
     lowest_spread: f64,
 }
@@ -115,13 +113,8 @@ impl Scheduler {
     pub fn begin(&mut self, pod: &Request) {
         let (ask, workload) = (self.sample_for(pod), pod.workload);
         self.sampling.pools.values_mut().flatten().for_each(Walk::reshuffle);
-        self.sampling.evaluation = Some(Evaluation {
-            workload,
-            values: BTreeMap::new(),
-            ineligible: BTreeSet::new(),
-            preempted: BTreeMap::new(),
-            lowest_spread: -1.0,
-        });
+        self.sampling.evaluation =
+            Some(Evaluation { workload, values: BTreeMap::new(), ineligible: BTreeSet::new(), lowest_spread: -1.0 });
         self.know_values(ask);
     }
 
@@ -160,6 +153,17 @@ impl Scheduler {
         self.fitting.changed(seat.node);
         self.looked.pod = None;
         self.stays_no_more(seat.class, seat.node);
+    }
+
+    /// A further version of the job leaves a replica as it is: the evaluation counts it as placed, once more.
+    ///
+    /// Recorded on 1.1.2; source: hashicorp/nomad:scheduler/feasible/propertyset.go, `PopulateProposed`, which counts all
+    /// that the plan holds, updates in place included.
+    pub fn update_in_place(&mut self, pod: PodId) {
+        let Some(seat) = self.seats.get(pod.index()).copied().flatten() else { return };
+        if let Some(workload) = self.classes[seat.class].workload {
+            self.count_values(workload, seat.node, Values::place);
+        }
     }
 
     /// A pod took a place.
@@ -327,7 +331,7 @@ impl Scheduler {
         }
         let total = self.look_at(ask, node, policy)?;
         let ranked = self.sampling.looks.candidates.last_mut().expect("a candidate has just been added");
-        ranked.scores = NodeScores { fit: ranked.scores.fit, ..NodeScores::default() };
+        ranked.scores = ranked.scores.clone().of_system();
         ranked.total = if policy.formula == Formula::Mean { ranked.scores.fit } else { total };
         Some(0)
     }

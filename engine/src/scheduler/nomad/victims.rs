@@ -2,18 +2,18 @@
 //!
 //! It evicts nobody. Two habits of the original are kept: what the job's own replicas take on the node does not count,
 //! so a plan can come out that does not fit and is refused; and of equal distances the first is taken, in an order that
-//! is random there (ids of allocations) and the order of pods here. Ports are never made free. Start at
+//! is random there (ids of allocations) and the order of pods here. The original means to spare jobs that lose more than
+//! may migrate at once (`maxParallelPenalty`), but never counts them: planned preemptions carry no task group
+//! (`Plan.AppendPreemptedAlloc`), as recorded. Ports are never made free. Start at
 //! [`Scheduler::victims`].
 //!
 //! Source: hashicorp/nomad:scheduler/feasible/preemption.go, `PreemptForTaskGroup`.
 
 use super::Ask;
-use crate::ids::{Id, NodeId, PodId, WorkloadId};
+use crate::ids::{Id, NodeId, PodId};
 use crate::profile::Sampled;
 use crate::scheduler::Scheduler;
 
-/// Source: preemption.go, `maxParallelPenalty`.
-const MANY_OF_ONE_JOB: f64 = 50.0;
 /// Priority of jobs that do not say one. Source: hashicorp/nomad:nomad/structs/structs.go, `JobDefaultPriority`.
 const DEFAULT_PRIORITY: i32 = 50;
 /// Source: the same, `JobMaxPriority` of 1.1 (later 32,766).
@@ -26,7 +26,6 @@ type Amounts = [i64; 3];
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     pod: PodId,
-    workload: Option<WorkloadId>,
     priority: i32,
     amounts: Amounts,
 }
@@ -71,7 +70,7 @@ impl Scheduler {
         }
         let asked = [demand.cpu, demand.memory, demand.ephemeral];
         let (free, candidates) = self.may_go(ask, node, policy);
-        let chosen = self.lowest_and_closest(asked, free, candidates)?;
+        let chosen = lowest_and_closest(asked, free, candidates)?;
         Some(without_superfluous(asked, free, chosen))
     }
 
@@ -93,71 +92,43 @@ impl Scheduler {
             }
             let priority = priority(occupant.priority);
             if own - priority >= policy.priority_delta {
-                candidates.push(Candidate { pod: occupant.pod, workload: class.workload, priority, amounts });
+                candidates.push(Candidate { pod: occupant.pod, priority, amounts });
             }
         }
         candidates.sort_by_key(|candidate| (candidate.priority, candidate.pod));
         (free, candidates)
     }
+}
 
-    fn lowest_and_closest(&self, asked: Amounts, free: Amounts, from: Vec<Candidate>) -> Option<Vec<Candidate>> {
-        let (mut available, mut needed, mut chosen) = (free, asked, Vec::new());
-        let mut groups: Vec<Vec<Candidate>> = Vec::new();
-        for candidate in from {
-            match groups.last_mut().filter(|group| group[0].priority == candidate.priority) {
-                Some(group) => group.push(candidate),
-                None => groups.push(vec![candidate]),
-            }
+/// The lowest priorities first, of those the closest to what is still needed.
+fn lowest_and_closest(asked: Amounts, free: Amounts, from: Vec<Candidate>) -> Option<Vec<Candidate>> {
+    let (mut available, mut needed, mut chosen) = (free, asked, Vec::new());
+    let mut groups: Vec<Vec<Candidate>> = Vec::new();
+    for candidate in from {
+        match groups.last_mut().filter(|group| group[0].priority == candidate.priority) {
+            Some(group) => group.push(candidate),
+            None => groups.push(vec![candidate]),
         }
-        for mut group in groups {
-            while !group.is_empty() {
-                let mut closest = (0, f64::MAX);
-                for (i, candidate) in group.iter().enumerate() {
-                    let far = distance(needed, candidate.amounts) + self.too_many_of(candidate.workload);
-                    if far < closest.1 {
-                        closest = (i, far);
-                    }
-                }
-                let victim = group.swap_remove(closest.0);
-                add(&mut available, victim.amounts);
-                add(&mut needed, victim.amounts.map(|amount| -amount));
-                chosen.push(victim);
-                if covers(available, asked) {
-                    return Some(chosen);
+    }
+    for mut group in groups {
+        while !group.is_empty() {
+            let mut closest = (0, f64::MAX);
+            for (i, candidate) in group.iter().enumerate() {
+                let far = distance(needed, candidate.amounts);
+                if far < closest.1 {
+                    closest = (i, far);
                 }
             }
+            let victim = group.swap_remove(closest.0);
+            add(&mut available, victim.amounts);
+            add(&mut needed, victim.amounts.map(|amount| -amount));
+            chosen.push(victim);
+            if covers(available, asked) {
+                return Some(chosen);
+            }
         }
-        None
     }
-
-    /// What a further victim of a job costs beyond the number that may migrate at once.
-    ///
-    /// Source: preemption.go, `scoreForTaskGroup`.
-    fn too_many_of(&self, workload: Option<WorkloadId>) -> f64 {
-        let Some(workload) = workload else { return 0.0 };
-        let evaluation = self.sampling.evaluation.as_ref();
-        let already = evaluation.and_then(|evaluation| evaluation.preempted.get(&workload)).copied().unwrap_or(0);
-        let spec = &self.catalog.workloads[workload];
-        // Only services migrate. Source: structs.go, `DefaultMigrateStrategy`: one at a time.
-        let serves = !matches!(
-            spec.kind,
-            crate::model::WorkloadKind::Job
-                | crate::model::WorkloadKind::CronJob
-                | crate::model::WorkloadKind::DaemonSet
-        );
-        let at_once = if serves { spec.wishes.migrate.parallelism.unwrap_or(1) } else { 0 };
-        if at_once > 0 && already >= at_once { f64::from(already + 1 - at_once) * MANY_OF_ONE_JOB } else { 0.0 }
-    }
-
-    /// The evaluation pushes a pod aside: its place is free from now on.
-    pub fn push_aside(&mut self, pod: PodId) {
-        let Some(seat) = self.seats.get(pod.index()).copied().flatten() else { return };
-        let workload = self.classes[seat.class].workload;
-        if let (Some(workload), Some(evaluation)) = (workload, &mut self.sampling.evaluation) {
-            *evaluation.preempted.entry(workload).or_default() += 1;
-        }
-        self.give_up(pod);
-    }
+    None
 }
 
 /// The farthest first, until it is enough: who is left over stays.
