@@ -20,6 +20,7 @@ mod budget;
 mod cron;
 mod daemon;
 mod endpoints;
+mod evaluations;
 mod events;
 mod garbage;
 mod groups;
@@ -79,6 +80,10 @@ pub(crate) enum Alarm {
     Commit(Write),
     /// The scheduler has seen a new pod.
     PodSeen(PodId),
+    /// A worker plans a job's waiting replicas.
+    Evaluate(WorkloadId),
+    /// A job's plan is applied.
+    ApplyPlan(WorkloadId),
     /// The scheduler is free again, or its queue has something that is due.
     Schedule,
     /// A pod's agent is told of it.
@@ -328,6 +333,8 @@ impl Control {
         match alarm {
             Alarm::Commit(write) => self.commit(cx, cause, write),
             Alarm::PodSeen(pod) => self.enqueue(cx, pod),
+            Alarm::Evaluate(workload) => self.evaluate(cx, workload),
+            Alarm::ApplyPlan(workload) => self.apply_plan(cx, workload),
             Alarm::Schedule => self.schedule(cx),
             Alarm::Assign(pod) => self.assign(cx, pod),
             Alarm::SyncRevision(revision) => self.sync_revision(cx, revision),

@@ -3,6 +3,7 @@
 //! The scheduler keeps its own picture of the cluster: a pod takes its place there when it is decided on, long before
 //! the store agrees. Pods that are not tried yet are in `waiting`, pods that push others aside in `preemption`. Start at [`Control::schedule`].
 
+use crate::control::evaluations::Broker;
 use crate::control::preemption::Preempting;
 use crate::control::tables::PodRow;
 use crate::control::ticks::Debounce;
@@ -43,6 +44,7 @@ pub(super) struct Scheduling {
     pub(super) debounce: Debounce,
     /// Order of groups and of what is alike.
     pub(super) luck: Stream,
+    pub(super) broker: Broker,
     /// Every attempt, where somebody asked for them.
     pub(super) attempts: Option<Vec<(Time, PodId)>>,
 }
@@ -64,13 +66,18 @@ impl Scheduling {
             round: false,
             phase: match profile.dispatch {
                 Dispatch::Rounds { every, .. } => streams.stream(Purpose::ControlLoop, 2).span(Span::ZERO, every),
-                Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Offers(_) | Dispatch::Auction { .. } => Span::ZERO,
+                Dispatch::Queue
+                | Dispatch::Ticks { .. }
+                | Dispatch::Offers(_)
+                | Dispatch::Auction { .. }
+                | Dispatch::Evaluations(_) => Span::ZERO,
             },
             batch: 0,
             refused: BTreeMap::new(),
             debounce: Debounce::default(),
             luck: streams.stream(Purpose::Scheduler, 1),
             attempts: None,
+            broker: Broker::new(streams.stream(Purpose::Scheduler, 2)),
         }
     }
 }
@@ -123,6 +130,9 @@ impl Control {
             Dispatch::Auction { .. } => self.auction_rank(pod),
             _ => priority,
         };
+        if self.evaluation_policy().is_some() {
+            return self.evaluate_for(cx, pod);
+        }
         self.scheduling.queue.add(pod, priority, cx.now);
         self.scheduling.round |= matches!(self.profile.dispatch, Dispatch::Rounds { watches: true, .. });
         self.wake_scheduler(cx);
@@ -280,6 +290,7 @@ impl Control {
     pub(super) fn forget_in_queue(&mut self, cx: &mut Cx<'_>, pod: PodId) {
         self.scheduling.queue.remove(pod);
         self.want_no_launch(pod);
+        self.leaves_broker(pod);
         self.scheduling.refused.remove(&pod);
         self.scheduling.scheduler.withdraw(pod);
         self.preempts_no_more(pod);
@@ -294,6 +305,9 @@ impl Control {
         self.pods[pod].assumed = None;
         self.offers_charge(pod, node, -1);
         self.offers_stirred();
+        if self.evaluation_policy().is_some() {
+            return self.unblock(cx, node);
+        }
         self.pod_moved(cx, Event::PodReleased, pod);
         self.wake_scheduler(cx);
     }
@@ -315,6 +329,9 @@ impl Control {
     /// Something changed: pods that were refused may fit now.
     pub(super) fn tell_queue(&mut self, cx: &mut Cx<'_>, event: Event) {
         self.offers_stirred();
+        if self.evaluation_policy().is_some() {
+            return self.unblock_all(cx);
+        }
         let Scheduling { queue, scheduler, .. } = &mut self.scheduling;
         if let Event::NodeAdded | Event::NodeUpdated(_) = event {
             let helps = |waiting, filters| scheduler.node_helps(event, (waiting, filters));

@@ -38,7 +38,11 @@ impl Control {
     /// The earliest time of the next look at what is ready.
     pub(super) fn quiet_at(&self) -> Time {
         match self.profile.dispatch {
-            Dispatch::Queue | Dispatch::Rounds { .. } | Dispatch::Offers(_) | Dispatch::Auction { .. } => Time::ZERO,
+            Dispatch::Queue
+            | Dispatch::Rounds { .. }
+            | Dispatch::Offers(_)
+            | Dispatch::Auction { .. }
+            | Dispatch::Evaluations(_) => Time::ZERO,
             Dispatch::Ticks { .. } => self.scheduling.debounce.fires,
         }
     }

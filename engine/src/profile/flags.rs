@@ -8,8 +8,8 @@ use std::fmt;
 
 use super::pressure::Signals;
 use super::{
-    Balanced, Constraints, Covers, FailureAction, Permits, Ports, Profile, RestartCondition, RestartMode, RestartWhen,
-    SlotOrder, Strategy, Wake,
+    Balanced, Constraints, Covers, FailureAction, FitAlgorithm, Permits, Ports, Profile, RestartCondition, RestartMode,
+    RestartWhen, SlotOrder, Strategy, Wake,
 };
 use crate::model::{Amount, Growth};
 use crate::time::Span;
@@ -380,6 +380,7 @@ words!(Strategy { Spread = "spread", Binpack = "binpack", Random = "random" });
 words!(Ports { Shared = "shared", Host = "host" });
 words!(RestartWhen { Declared = "declared", Off = "OFF", OnFailure = "ON_FAILURE", Always = "ALWAYS" });
 words!(Wake { Hints = "hints", Kinds = "kinds", Any = "any", Nothing = "nothing" });
+words!(FitAlgorithm { Binpack = "binpack", Spread = "spread" });
 words!(Balanced { After = "after", Change = "change", Difference = "difference" });
 
 /// The field that `value` is: flags read their own kind only.

@@ -4,9 +4,10 @@
 //! happens to nodes and allocations that fail. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, EvaluationWait, Eviction, FitAlgorithm,
-    Formula, Grace, Granted, GroupPolicy, MigrateRule, Placement, Preempts, Profile, Replication, RescheduleRule,
-    Restart, RestartMode, RestartRule, Rollout, Sampled, Stopped, UpdateRule, Words, flags,
+    AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, Dispatch, EvaluationWait, Evaluations,
+    Eviction, FitAlgorithm, Formula, Grace, Granted, GroupPolicy, MigrateRule, Placement, Preempts, Profile,
+    Replication, RescheduleRule, Restart, RestartMode, RestartRule, Rollout, Sampled, Stopped, UpdateRule, Words,
+    flags,
 };
 use crate::model::Growth;
 use crate::time::Span;
@@ -26,6 +27,7 @@ pub(super) fn profile() -> Profile {
             watch_lag: Span::from_millis(5),
             ..plain.control
         },
+        dispatch: Dispatch::Evaluations(evaluations()),
         placement: Placement {
             choice: Choice::Sampled(sampled()),
             // `static` ports; ports without a number are found free ones (`published`).
@@ -73,6 +75,23 @@ pub(super) fn profile() -> Profile {
         },
         discovery: Discovery { unready_on_unhealthy_node: true, ..plain.discovery },
         ..plain
+    }
+}
+
+/// How jobs are evaluated. Measured on 1.1.2 with three servers of two cores, 661 evaluations from creation to completion:
+/// 5, 25, 50, 75, 95 % in 0.008, 0.022, 0.036, 0.27, 0.60 s; 69 % under 0.1 s, 15 % in 0.3 to 0.5 s, 10 % longer.
+fn evaluations() -> Evaluations {
+    Evaluations {
+        // Source: hashicorp/nomad:nomad/config.go, NumSchedulers: one for each core of each server.
+        workers: 6,
+        // Source: hashicorp/nomad:scheduler/generic_sched.go, maxServiceScheduleAttempts, maxBatchScheduleAttempts.
+        service_attempts: 5,
+        batch_attempts: 2,
+        dequeue: Span::from_millis(2),
+        dequeue_max: Span::from_millis(50),
+        // Source: hashicorp/nomad:nomad/worker.go, snapshotMinIndex: looks at once, after 20 ms, after 320 ms more.
+        behind: 290,
+        behind_wait: Span::from_millis(330),
     }
 }
 

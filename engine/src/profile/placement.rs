@@ -66,6 +66,8 @@ pub enum Dispatch {
         /// From the first request until the cells have said what they have.
         gather: Span,
     },
+    /// Job by job, by workers in parallel whose plans are checked one after the other.
+    Evaluations(super::Evaluations),
 }
 
 /// Which of the feasible nodes is taken.

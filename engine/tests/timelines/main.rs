@@ -9,6 +9,7 @@ mod jobs;
 mod kubernetes;
 mod marathon;
 mod nomad;
+mod nomad_placement;
 mod pressure;
 mod random;
 mod recorded;

@@ -106,7 +106,9 @@ impl Parts {
 /// Who acts on an alarm. What is not named here is a controller's.
 pub(super) fn owner(alarm: &Alarm) -> Owner {
     match alarm {
-        Alarm::PodSeen(_) | Alarm::Schedule => Owner::Part(Component::Scheduler),
+        Alarm::PodSeen(_) | Alarm::Schedule | Alarm::Evaluate(_) | Alarm::ApplyPlan(_) => {
+            Owner::Part(Component::Scheduler)
+        }
         Alarm::Commit(_) | Alarm::Assign(_) | Alarm::Admitted { .. } => Owner::Api,
         Alarm::Evict { .. } | Alarm::DrainNext(_) => Owner::Api,
         Alarm::Send { client, .. } => client_owner(*client),

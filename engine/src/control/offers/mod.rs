@@ -152,7 +152,11 @@ impl Control {
     pub(super) fn offer_policy(&self) -> Option<profile::Offers> {
         match self.profile.dispatch {
             Dispatch::Offers(offers) => Some(offers),
-            Dispatch::Queue | Dispatch::Ticks { .. } | Dispatch::Rounds { .. } | Dispatch::Auction { .. } => None,
+            Dispatch::Queue
+            | Dispatch::Ticks { .. }
+            | Dispatch::Rounds { .. }
+            | Dispatch::Auction { .. }
+            | Dispatch::Evaluations(_) => None,
         }
     }
 

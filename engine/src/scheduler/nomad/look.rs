@@ -151,7 +151,7 @@ impl Scheduler {
     /// What a node lacks first. All that is there counts, so an overfull node takes nobody.
     ///
     /// Source: hashicorp/nomad:nomad/structs/funcs.go, `AllocsFit`; structs.go, `ComparableResources.Superset`.
-    fn shortage(&self, ask: Ask, node: NodeId) -> Option<Reason> {
+    pub(super) fn shortage(&self, ask: Ask, node: NodeId) -> Option<Reason> {
         let (demand, n) = (&self.classes[ask.class].demand, node.index());
         if !self.usage.ports_free(demand, n) {
             return Some(Reason::Port);

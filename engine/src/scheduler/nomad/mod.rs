@@ -155,6 +155,35 @@ impl Scheduler {
         self.stays_no_more(seat.class, seat.node);
     }
 
+    /// A place that was given up is the pod's again.
+    pub fn take_back(&mut self, pod: PodId) {
+        let Some(seat) = self.seats.get_mut(pod.index()).and_then(Option::as_mut).filter(|seat| seat.given_up) else {
+            return;
+        };
+        seat.given_up = false;
+        let seat = *seat;
+        self.usage.charge(&self.classes[seat.class].demand, seat.node.index());
+        self.fitting.changed(seat.node);
+        self.looked.pod = None;
+        if let Some(workload) = self.classes[seat.class].workload {
+            *self.sampling.presence.entry(workload).or_default().entry(seat.node).or_default() += 1;
+        }
+    }
+
+    /// True when a pod fits on a node as it is: what the applier of plans asks.
+    pub fn admits(&mut self, pod: &Request, node: NodeId) -> bool {
+        let ask = self.sample_for(pod);
+        self.comes_into_question(ask.class, node) && self.shortage(ask, node).is_none()
+    }
+
+    /// True when a node is open, and its class meets the pod's constraints.
+    pub fn class_may_take(&mut self, pod: &Request, node: NodeId) -> bool {
+        let class = self.class(pod);
+        pod.only.is_none_or(|only| only == node)
+            && self.comes_into_question(class, node)
+            && self.fixed[self.classes[class].fixed].passes[node.index()]
+    }
+
     /// A further version of the job leaves a replica as it is: the evaluation counts it as placed, once more.
     ///
     /// Recorded on 1.1.2; source: hashicorp/nomad:scheduler/feasible/propertyset.go, `PopulateProposed`, which counts all
