@@ -24,6 +24,8 @@ pub(super) fn profile() -> Profile {
         control: ControlPlane {
             // Measured on 1.1.2: a plan of one node's allocations is applied 5-10 ms after it is submitted.
             store_write: Span::from_millis(5),
+            // A job or a plan is one entry of the log, however many allocations it holds.
+            store_writes_per_second: 100_000,
             watch_lag: Span::from_millis(5),
             ..plain.control
         },
