@@ -44,7 +44,12 @@ struct Job {
     /// Attempts of the evaluation in work without progress.
     attempts: u32,
     plan: Vec<Planned>,
+    /// Its waiting replicas come from an evaluation that has waited for its worker.
+    waited: bool,
 }
+
+/// What is made in one evaluation is planned together, though it is written one after the other here.
+const PLANNED_TOGETHER: Span = Span::from_millis(2);
 
 /// Where a job's evaluation is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +100,11 @@ impl Control {
     /// A replica waits for a place: its job is evaluated.
     pub(super) fn evaluate_for(&mut self, cx: &mut Cx<'_>, pod: PodId) {
         let workload = self.pods[pod].workload;
-        self.scheduling.broker.jobs.entry(workload).or_default().waiting.insert(pod);
+        // The controller of groups has waited for its worker already: the plan that made the replica places it, too.
+        let waited = self.is_group(workload);
+        let job = self.scheduling.broker.jobs.entry(workload).or_default();
+        job.waited |= waited && job.stage == Stage::Idle;
+        job.waiting.insert(pod);
         self.create_evaluation(cx, workload);
     }
 
@@ -124,15 +133,16 @@ impl Control {
             && let Some((.., workload)) = broker.ready.pop_first()
         {
             broker.busy += 1;
-            let wait = broker.latency(&policy);
+            let latency = broker.latency(&policy);
             let job = broker.jobs.get_mut(&workload).expect("what is ready is a known job");
+            let wait = if std::mem::take(&mut job.waited) { PLANNED_TOGETHER } else { latency };
             job.stage = Stage::InWork;
             cx.timers.set(cx.now + wait, FactId::NONE, Alarm::Evaluate(workload));
         }
     }
 
     /// A worker plans all waiting replicas of a job on the state as it is, and submits the plan.
-    pub(super) fn evaluate(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+    pub(super) fn plan_job(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
         let Some(job) = self.scheduling.broker.jobs.get_mut(&workload) else { return };
         job.again = false;
         let mut waiting: Vec<PodId> = job.waiting.iter().copied().collect();

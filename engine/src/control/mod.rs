@@ -333,7 +333,7 @@ impl Control {
         match alarm {
             Alarm::Commit(write) => self.commit(cx, cause, write),
             Alarm::PodSeen(pod) => self.enqueue(cx, pod),
-            Alarm::Evaluate(workload) => self.evaluate(cx, workload),
+            Alarm::Evaluate(workload) => self.plan_job(cx, workload),
             Alarm::ApplyPlan(workload) => self.apply_plan(cx, workload),
             Alarm::Schedule => self.schedule(cx),
             Alarm::Assign(pod) => self.assign(cx, pod),
