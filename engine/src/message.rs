@@ -73,6 +73,11 @@ pub enum OrderKind {
         /// How.
         check: Option<Check>,
     },
+    /// Say what one gets who asks this node, each time that it changes; it is open at first.
+    Knock {
+        /// Which.
+        node: NodeId,
+    },
     /// Get a machine that is not there yet, or give one back. It runs its agent after `after`.
     Machine {
         /// Which.
@@ -110,6 +115,21 @@ pub enum Missed {
     Next,
     /// It tries again until it gets through, and counts from there.
     Again,
+}
+
+/// What one gets who sends a node's agent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// An answer, sooner or later.
+    Open,
+    /// A refusal at once: the host is there and nobody listens.
+    Refused,
+    /// Word from the network that there is no such host, after it has looked for it: of one on the same wire.
+    Unreachable,
+    /// Nothing.
+    Silent,
+    /// Nothing either, but the connection stands: the process is there and does not run.
+    Hung,
 }
 
 /// What one pod uses, as an agent measures it.
@@ -385,6 +405,13 @@ pub enum InputKind {
         pod: PodId,
         /// Whether it gets traffic.
         healthy: bool,
+    },
+    /// One who asks this node gets another answer from now on.
+    Reach {
+        /// Which.
+        node: NodeId,
+        /// What.
+        reach: Reach,
     },
     /// What pods use; those that cannot be measured are missing.
     Measured {

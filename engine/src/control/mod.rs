@@ -33,6 +33,7 @@ mod offers;
 mod once;
 mod operations;
 mod pods;
+mod polls;
 mod pools;
 mod preemption;
 mod replace;
@@ -52,6 +53,7 @@ mod ticks;
 mod view;
 mod volumes;
 mod waiting;
+mod watchdog;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -152,6 +154,10 @@ pub(crate) enum Alarm {
     Elected { part: Component, stamp: u32 },
     /// A leader has not been able to renew its lease, unless it did since (stamp).
     RenewalFailed { part: Component, stamp: u32 },
+    /// A node is polled, or the time of a poll is over, unless things have changed (stamp).
+    Poll { node: NodeId, stamp: u32 },
+    /// The watchdog moves its next container.
+    MoveNext,
     /// The API can be used again.
     Reconnected { stamp: u32 },
     /// Something about a group of replicas.
@@ -222,6 +228,7 @@ pub(crate) struct Control {
     budgets: budget::Budgets,
     drains: budget::Drains,
     admission: admission::Admission,
+    moves: watchdog::Moves,
     parts: leader::Parts,
     api: api::Api,
     /// Replicas that go when others are ready in their place.
@@ -274,6 +281,7 @@ impl Control {
             budgets: budget::Budgets::new(&catalog),
             drains: budget::Drains::default(),
             admission: admission::Admission::new(&catalog, &profile),
+            moves: watchdog::Moves::default(),
             parts: leader::Parts::new(&profile),
             api: api::Api::default(),
             superseded: 0,
@@ -292,6 +300,7 @@ impl Control {
         for node in self.catalog.nodes.ids().filter(|node| self.nodes[*node].exists()).collect::<Vec<_>>() {
             self.node_registered(cx, FactId::NONE, node);
         }
+        self.begin_polls(cx);
         self.begin_budgets();
         self.begin_autoscalers(cx);
         self.begin_storage(cx);
@@ -319,6 +328,7 @@ impl Control {
             | InputKind::Reconnected { .. }
             | InputKind::Observed { .. }
             | InputKind::Runtime { .. } => {}
+            InputKind::Reach { node, reach } => self.reach_changed(cx, cause, (node, reach)),
             InputKind::Measured { autoscaler, usage } => self.measured(cx, cause, autoscaler, &usage),
             InputKind::Balanced { pod, healthy } => self.balanced(cx, cause, (pod, healthy)),
         }
@@ -369,6 +379,8 @@ impl Control {
             Alarm::Send { client, write } => self.send(cx, cause, client, write),
             Alarm::Elected { part, stamp } => self.elected(cx, cause, part, stamp),
             Alarm::RenewalFailed { part, stamp } => self.renewal_failed(cx, cause, part, stamp),
+            Alarm::Poll { node, stamp } => self.poll(cx, node, stamp),
+            Alarm::MoveNext => self.move_next(cx),
             Alarm::Reconnected { stamp } => self.reconnected(cx, cause, stamp),
             Alarm::Group(alarm) => self.group_due(cx, cause, alarm),
             Alarm::TargetFailed(pod) => self.target_failed(cx, cause, pod),

@@ -25,7 +25,7 @@ impl Control {
     pub(super) fn node_registered(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
         let fact = cx.facts.record(cx.now, cause, FactKind::NodeRegistered { node });
         self.nodes[node].news = fact;
-        if self.nodes[node].steady {
+        if self.nodes[node].steady || self.profile.detection.polls.is_some() {
             return; // It is heard already.
         }
         let expiry = self.on_grid(cx.now + self.profile.detection.startup_grace);
@@ -34,6 +34,9 @@ impl Control {
 
     /// News about a node's heartbeats.
     pub(super) fn heartbeats(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, beats: Beats) {
+        if self.profile.detection.polls.is_some() {
+            return; // Nobody listens: the control plane asks.
+        }
         let row = &mut self.nodes[node];
         row.steady = beats == Beats::Steady;
         if beats == Beats::Steady {
@@ -162,6 +165,7 @@ impl Control {
             Eviction::Never => {
                 let note = FactKind::Noted { subject: Subject::Node(node), note: Note::NotRescheduled };
                 let fact = cx.facts.record(cx.now, fact, note);
+                self.watchdog_wakes(cx, fact, node);
                 if let Some(after) = self.profile.detection.disconnected_after {
                     cx.timers.set(cx.now + after, fact, Alarm::Disconnect { node, stamp });
                 }
@@ -216,7 +220,7 @@ impl Control {
     }
 
     /// A silent node reports again.
-    fn node_recovered(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
+    pub(super) fn node_recovered(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId) {
         let row = &mut self.nodes[node];
         row.healthy = true;
         row.cause = FactId::NONE;

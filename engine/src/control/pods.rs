@@ -312,6 +312,9 @@ impl Control {
     /// A message from an agent.
     pub(super) fn message(&mut self, cx: &mut Cx<'_>, cause: FactId, from: Address, message: Message) {
         let Address::Agent(node) = from else { return };
+        if !self.event_heard(cx, node) {
+            return;
+        }
         match message {
             Message::Register => {
                 self.register(cx, cause, node);

@@ -128,6 +128,8 @@ pub(super) struct NodeRow {
     pub(super) taints: Vec<Taint>,
     /// Pods that must go because of them.
     pub(super) ending: Ending,
+    /// Where nodes are polled.
+    pub(super) polling: Option<Box<super::polls::Polling>>,
     /// What its agent says it runs short of, and what it is marked with for that, in the order of [`Pressure`].
     pub(super) short: [bool; 3],
     pub(super) pressed: [bool; 3],
@@ -157,6 +159,7 @@ impl NodeRow {
             pods: Vec::new(),
             taints: spec.taints.clone(),
             ending: Ending::default(),
+            polling: None,
             short: [false; 3],
             pressed: [false; 3],
         }

@@ -23,8 +23,27 @@ pub struct Detection {
     /// A node that is unhealthy for this long is given up as disconnected, which is a word only; `None`: there is no
     /// such word.
     pub disconnected_after: Option<Span>,
+    /// The control plane asks each node, and nothing else above counts; `None`: nodes say so themselves.
+    pub polls: Option<Polls>,
     /// From a new node's registration until its agent reports it ready.
     pub ready_after: Span,
+}
+
+/// Questions that the control plane asks each node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polls {
+    /// Least wait from an answer to the next question.
+    pub wait: Span,
+    /// Up to so much more, uniformly.
+    pub spread: Span,
+    /// An answer may take so long.
+    pub timeout: Span,
+    /// The network says after so long that there is no such host.
+    pub unreachable: Span,
+    /// Failures in a row that make a node unhealthy; each further one makes the wait longer by itself.
+    pub failures: u32,
+    /// A broken stream of events is set up again within this time of the node's return.
+    pub event_retry: Span,
 }
 
 /// How long silence is tolerated.

@@ -3,7 +3,8 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, Strategy, VARIANT, field};
-use crate::profile::{Choice, Profile, Restart, Weights};
+use crate::profile::{Choice, Polls, Profile, Restart, Weights};
+use crate::time::Span;
 
 /// All of them.
 pub(in crate::profile) const FLAGS: &[Flag] = &[
@@ -29,6 +30,61 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "measured on 1.2.9: 10-30 ms",
         Kind::Span,
         control.store_write
+    ),
+    // Detection.
+    flag!(
+        "engine-refresh-min-interval",
+        "Least wait between two looks at an engine.",
+        "docker-archive/classicswarm:cli/flags.go",
+        Kind::Period,
+        in detection.polls, Some(polls) => polls.wait
+    ),
+    flag!(
+        "engine-refresh-max-interval",
+        "Longest wait between two looks at a healthy engine.",
+        "docker-archive/classicswarm:cli/flags.go",
+        Kind::Period,
+        |p| polls(p).wait + polls(p).spread,
+        |p, v| {
+            let longest: Span = field(v);
+            let polls = p.detection.polls.as_mut().expect("the flag is of a profile that polls");
+            polls.spread = longest - polls.wait.min(longest);
+        }
+    ),
+    flag!(
+        "engine-failure-retry",
+        "Failed looks in a row that make an engine Unhealthy.",
+        "docker-archive/classicswarm:cli/flags.go",
+        Kind::Positive,
+        in detection.polls, Some(polls) => polls.failures
+    ),
+    flag!(
+        "request-timeout",
+        "Time after which a look at an engine is given up (a constant).",
+        "docker-archive/classicswarm:cluster/engine.go",
+        Kind::Period,
+        in detection.polls, Some(polls) => polls.timeout
+    ),
+    flag!(
+        "host-unreachable-after",
+        "Time after which the network says that a host on the same wire is gone; `30s` is a host behind a router.",
+        "measured on 1.2.9: 3 s",
+        Kind::Period,
+        in detection.polls, Some(polls) => polls.unreachable
+    ),
+    flag!(
+        "reschedule-create",
+        "Time that the watchdog takes to make one container.",
+        "measured on 1.2.9: 15-30 ms",
+        Kind::Span,
+        in replication.watchdog, Some(watchdog) => watchdog.create
+    ),
+    flag!(
+        "reschedule-start",
+        "Time that the watchdog takes to start one.",
+        "measured on 1.2.9: 0.25 s",
+        Kind::Span,
+        in replication.watchdog, Some(watchdog) => watchdog.start
     ),
     // The engine.
     flag!(
@@ -67,6 +123,10 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         discovery.lag
     ),
 ];
+
+fn polls(profile: &Profile) -> Polls {
+    profile.detection.polls.expect("the flag is of a profile that polls")
+}
 
 fn weights(profile: &Profile) -> Weights {
     let Choice::Weights(weights) = profile.placement.choice else { unreachable!("{VARIANT}") };

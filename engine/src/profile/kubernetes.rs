@@ -118,6 +118,7 @@ pub(super) fn profile() -> Profile {
             monitor_period: Span::from_secs(5),
             // Source: kubernetes/kubernetes:plugin/pkg/admission/nodetaint/admission.go, on by default.
             taint_new_nodes: true,
+            polls: None,
             // An agent that registers reports its state with it; networks that come later are up to the scenario.
             disconnected_after: None,
             ready_after: Span::ZERO,
@@ -145,6 +146,7 @@ pub(super) fn profile() -> Profile {
             burst: 500,
             slow_start: true,
             once: false,
+            watchdog: None,
             replacement_delay: Span::ZERO,
             replaced: Replaced::All,
             retry: super::Retry::Constant,

@@ -48,7 +48,7 @@ pub use autoscaling::{Autoscaling, Machines};
 pub use balancer::{Balancer, Consequence, Covers, Newcomer};
 pub use composed::Group;
 pub use control_plane::{ControlPlane, RateLimit};
-pub use detection::{Detection, Grace, Granted};
+pub use detection::{Detection, Grace, Granted, Polls};
 pub use discovery::{Discovery, SlicePolicy};
 pub use evaluations::Evaluations;
 pub use groups::{EvaluationWait, GroupPolicy, MigrateRule, RescheduleRule, UpdateRule};
@@ -61,7 +61,7 @@ pub use placement::{
 };
 pub use recovery::{
     CountedRestart, CrashPolicy, Drain, Eviction, LocalRestart, OnEachNode, Removal, Replaced, Replication, Restart,
-    RestartCondition, RestartMode, RestartRule, RestartWhen, Retry, TaintEviction,
+    RestartCondition, RestartMode, RestartRule, RestartWhen, Retry, TaintEviction, Watchdog,
 };
 pub use rollout::{Breaker, Deployer, FailureAction, Rollout, SlotOrder, SlotStyle, SlotUpdate};
 pub use sampled::{FitAlgorithm, Formula, Preempts, Sampled, Stopped};

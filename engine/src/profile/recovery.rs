@@ -59,6 +59,8 @@ pub struct Replication {
     /// Replicas are created once: nobody replaces one that ends, is lost or finds no node (there is no queue to wait in), and one that ended stays
     /// listed where it was until somebody removes it.
     pub once: bool,
+    /// Somebody moves replicas that wish it when their node is unhealthy; `None`: nobody does.
+    pub watchdog: Option<Watchdog>,
     /// A replacement of a failed or lost replica does not start before this has passed.
     pub replacement_delay: Span,
     /// Which lost replicas are replaced at all.
@@ -71,6 +73,15 @@ pub struct Replication {
     pub removal: Removal,
     /// Updates of replicas with names follow their `maxUnavailable`; else they go one by one.
     pub stateful_max_unavailable: bool,
+}
+
+/// Who moves containers of unhealthy nodes, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watchdog {
+    /// Time that making one takes.
+    pub create: Span,
+    /// Time that starting one takes.
+    pub start: Span,
 }
 
 /// Which lost replicas are replaced.

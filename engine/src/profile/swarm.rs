@@ -70,6 +70,7 @@ pub(super) fn profile() -> Profile {
             startup_grace: Span::from_secs(30),
             monitor_period: Span::ZERO,
             taint_new_nodes: false,
+            polls: None,
             disconnected_after: None,
             ready_after: Span::ZERO,
         },
@@ -78,6 +79,7 @@ pub(super) fn profile() -> Profile {
             burst: 0,
             slow_start: false,
             once: false,
+            watchdog: None,
             // Source: moby/swarmkit:api/defaults/service.go, restart delay 5 s; it applies to tasks of dead nodes too.
             replacement_delay: Span::from_secs(5),
             replaced: Replaced::All,

@@ -4,8 +4,9 @@
 //! Recordings of a real one and what was made of them are in `docs/fidelity-swarm-standalone.md`.
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, Discovery, Eviction, FailureAction, Filter, Placement, Ports, Profile, Queue,
-    Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Weights, Words, flags,
+    AgentPolicy, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Placement, Polls, Ports,
+    Profile, Queue, Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Watchdog, Weights,
+    Words, flags,
 };
 use crate::time::Span;
 
@@ -39,10 +40,29 @@ pub(super) fn profile() -> Profile {
             ],
             ..plain.placement
         },
+        // Source: docker-archive/classicswarm:cli/flags.go (engine-refresh-min-interval, engine-refresh-max-interval,
+        // engine-failure-retry) and cluster/engine.go, `requestTimeout`. Measured: EHOSTUNREACH after 3 s on one wire,
+        // streams of events retried every 1-10 s.
+        detection: Detection {
+            polls: Some(Polls {
+                wait: Span::from_secs(30),
+                spread: Span::from_secs(30),
+                timeout: Span::from_secs(30),
+                unreachable: Span::from_secs(3),
+                failures: 3,
+                event_retry: Span::from_secs(10),
+            }),
+            ..plain.detection
+        },
         eviction: Eviction::Never,
         // Source: docker-archive/classicswarm:cluster/swarm/cluster.go, `createContainer`; measured: `-c 1` ten times on
         // 4 nodes of 2 CPUs is 8 containers and twice `no resources available to schedule container`.
-        replication: Replication { once: true, ..plain.replication },
+        replication: Replication {
+            once: true,
+            // Measured: moved one after the other, 0.28 s each; one that is only made takes 15-30 ms.
+            watchdog: Some(Watchdog { create: Span::from_millis(30), start: Span::from_millis(250) }),
+            ..plain.replication
+        },
         // Source: moby/moby:daemon/internal/restartmanager/restartmanager.go. Measured with the manager dead.
         restart: Restart::Engine {
             initial: Span::from_millis(100),

@@ -110,6 +110,7 @@ impl Control {
             InputKind::Operator(Operation::ControlPlane { .. } | Operation::Flood { .. }) => Some(kind),
             InputKind::Delivered { .. }
             | InputKind::Operator(_)
+            | InputKind::Reach { .. }
             | InputKind::Measured { .. }
             | InputKind::Balanced { .. }
                 if self.parts.blocked.is_some() =>
