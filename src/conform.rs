@@ -20,6 +20,8 @@ use crate::failure::{Exit, Failure};
 pub(crate) enum Verb {
     /// Replay recorded scheduling decisions of a real kube-scheduler, attempt by attempt
     Kubernetes(KubernetesArgs),
+    /// Compare recorded placements, detection and return of a real standalone Swarm
+    SwarmStandalone(StandaloneArgs),
     /// Replay recorded timelines of real controllers: rollouts, dead nodes, jobs, drains, preemption and more
     KubernetesTimeline(TimelineArgs),
     /// Compute recorded placements of a real Nomad again: scores, candidates, what was filtered and exhausted
@@ -51,6 +53,14 @@ pub(crate) struct TimelineArgs {
     format: Format,
 }
 
+/// Arguments of `conform swarm-standalone`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StandaloneArgs {
+    /// A directory with recordings, one a file
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
 /// Arguments of `conform kubernetes`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KubernetesArgs {
@@ -68,9 +78,17 @@ pub(crate) struct KubernetesArgs {
 pub(crate) fn conform(verb: &Verb, console: &mut Console) -> Result<Exit, Failure> {
     match verb {
         Verb::Kubernetes(args) => placements(args, console),
+        Verb::SwarmStandalone(args) => standalone(args, console),
         Verb::KubernetesTimeline(args) => timelines(args, console),
         Verb::Nomad(args) => nomad_placements(args, console),
     }
+}
+
+fn standalone(args: &StandaloneArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let help = "name a directory with recordings as JSON files".to_owned();
+    let found = shakedown_fidelity::standalone::conform(&args.directory).map_err(|e| Failure::usage(e, help))?;
+    console.print(&found.text());
+    Ok(if found.agrees() { Exit::Passed } else { Exit::Failed })
 }
 
 fn timelines(args: &TimelineArgs, console: &mut Console) -> Result<Exit, Failure> {

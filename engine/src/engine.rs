@@ -101,6 +101,9 @@ impl Engine {
             }
             InputKind::HostDown { node } => self.agents[node].host_down(&self.control.profile.restart, self.now),
             InputKind::HostUp { node } => self.agent(node, orders, facts, |agent, cx| agent.host_up(cx, cause)),
+            InputKind::AgentStops { node } => {
+                self.agent(node, orders, facts, |agent, cx| agent.stop_in_order(cx, cause));
+            }
             InputKind::Reconnected { node } => {
                 self.agent(node, orders, facts, |agent, cx| agent.reconnected(cx, cause))
             }

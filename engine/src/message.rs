@@ -406,6 +406,12 @@ pub enum InputKind {
         /// Whether it gets traffic.
         healthy: bool,
     },
+    /// A host's agent is told to stop in good order. A container engine stops its containers first; any other agent
+    /// leaves them alone, and is not heard of until it is back.
+    AgentStops {
+        /// Whose.
+        node: NodeId,
+    },
     /// One who asks this node gets another answer from now on.
     Reach {
         /// Which.

@@ -9,6 +9,7 @@ mod docs;
 pub mod nomad;
 pub mod placement;
 pub mod recordings;
+pub mod standalone;
 pub mod timeline;
 pub mod timelines;
 

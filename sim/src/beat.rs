@@ -114,6 +114,7 @@ impl SimWorld {
 
     /// Something that a node's beats depend on has changed: CPU, links, the host itself.
     pub(crate) fn refresh_beats(&mut self, node: NodeId) {
+        self.refresh_reach(node);
         let health = self.health(node);
         let relevant = match self.beats[node].mode {
             Mode::Off | Mode::Watching => false,

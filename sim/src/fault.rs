@@ -157,6 +157,7 @@ impl SimWorld {
             self.disturb(node);
         }
         self.emit(up, InputKind::HostUp { node });
+        self.reach_after(node, up);
     }
 
     fn saturate(&mut self, fault: FaultId, nodes: &[NodeId], load: CpuLoad, cause: FactId) {

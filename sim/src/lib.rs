@@ -22,6 +22,7 @@ mod network;
 mod probe;
 mod proxy;
 pub mod queue;
+mod reach;
 mod runtime;
 mod traffic;
 mod world;

@@ -10,7 +10,7 @@ use shakedown_chaos::experiment::Experiment;
 use shakedown_chaos::setting::{Behaviour, Defect, Growth};
 use shakedown_engine::fact::{FactId, FactLog};
 use shakedown_engine::ids::{FaultId, Id, ImageId, NodeId, PodId, Table};
-use shakedown_engine::message::{Address, Input, InputKind, Order, OrderKind};
+use shakedown_engine::message::{Address, Input, InputKind, Order, OrderKind, Reach};
 use shakedown_engine::model::Catalog;
 use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::{Span, Time};
@@ -57,6 +57,8 @@ pub struct SimWorld {
     pub(crate) links: Table<NodeId, Connection>,
     pub(crate) last_arrival: BTreeMap<(Address, Address), Time>,
     pub(crate) beats: Table<NodeId, Beat>,
+    /// What was last said to be the answer of hosts of which the engine wants to know.
+    pub(crate) reaches: BTreeMap<NodeId, Reach>,
     pub(crate) beat_draws: Draws,
     pub(crate) network_draws: Draws,
     pub(crate) runtime_draws: Draws,
@@ -113,6 +115,7 @@ impl SimWorld {
             links: (0..nodes).map(|_| Connection::default()).collect(),
             last_arrival: BTreeMap::new(),
             beats: (0..nodes).map(|_| Beat::default()).collect(),
+            reaches: BTreeMap::new(),
             beat_draws: Draws::new(streams, Purpose::Heartbeat, nodes),
             network_draws: Draws::new(streams, Purpose::Network, nodes),
             runtime_draws: Draws::new(streams, Purpose::Runtime, nodes),
@@ -230,6 +233,7 @@ impl World for SimWorld {
                 OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
                 OrderKind::Balance { pod, check } => self.order_balance(pod, check, cause),
                 OrderKind::Measure { autoscaler, pods } => self.measure(autoscaler, &pods, cause),
+                OrderKind::Knock { node } => self.order_knock(node),
                 OrderKind::Machine { node, wanted, after } => self.order_machine(node, (wanted, after), cause, facts),
             }
         }

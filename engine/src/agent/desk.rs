@@ -25,6 +25,8 @@ pub(super) struct Desk {
     new: bool,
     /// The control plane has answered since the boot.
     pub(super) registered: bool,
+    /// The engine stops in good order: nothing is restarted any more.
+    pub(super) closing: bool,
     pub(super) images: Images,
     pub(super) outbox: Outbox,
 }
@@ -40,6 +42,7 @@ impl Desk {
             stamp: 0,
             new: true,
             registered: false,
+            closing: false,
             images: Images::default(),
             outbox: Outbox::default(),
         }
@@ -48,6 +51,7 @@ impl Desk {
     /// Forgets everything but the images on disk, and goes on counting stamps: timers of an earlier boot match nothing.
     pub(super) fn reboot(&mut self) {
         self.registered = false;
+        self.closing = false;
         self.images.reboot();
         self.outbox = Outbox::default();
     }

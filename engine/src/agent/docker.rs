@@ -10,7 +10,7 @@ use super::Context;
 use super::desk::Hands;
 use super::lifecycle::doubled;
 use super::machine::Agent;
-use super::pod::{Fate, Pod, State};
+use super::pod::{self, Fate, Pod, State};
 use crate::fact::{Exit, FactId};
 use crate::ids::PodId;
 use crate::model::RestartPolicy;
@@ -73,6 +73,23 @@ impl Agent {
             Restart::InPlace { .. } | Restart::Counted(_) | Restart::Replace { .. } | Restart::Local(_) => {
                 self.pods.clear()
             }
+        }
+    }
+
+    /// The engine stops in good order: its containers first, and none is restarted.
+    /// Source: moby/moby:daemon/daemon.go, `Shutdown`.
+    pub fn stop_in_order(&mut self, cx: &mut Context<'_>, cause: FactId) {
+        let Restart::Engine { .. } = cx.profile.restart else { return };
+        self.desk.closing = true;
+        let pods: Vec<PodId> = self.pods.iter().map(|pod| pod.id).collect();
+        for pod in pods {
+            self.with(cx, pod, |pod, hands| {
+                let until = hands.now() + pod::grace(hands.template(pod.template), hands.profile());
+                for slot in 0..pod.slots.len() {
+                    pod.stop(slot, hands, cause, until);
+                }
+                cause
+            });
         }
     }
 

@@ -144,7 +144,7 @@ impl Pod {
         }
         let success = seen.why == Exit::Completed;
         let again = self.wants_restart(slot, hands, success);
-        let left = self.attempts_left(slot, hands, success);
+        let left = self.attempts_left(slot, hands, success) && !hands.desk.closing;
         let this = &mut self.slots[slot];
         let ran = if this.state == State::Starting { Span::ZERO } else { seen.at.since(this.started) };
         this.state = State::Ended { success };

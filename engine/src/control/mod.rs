@@ -325,6 +325,7 @@ impl Control {
             // These concern agents only.
             InputKind::HostDown { .. }
             | InputKind::HostUp { .. }
+            | InputKind::AgentStops { .. }
             | InputKind::Reconnected { .. }
             | InputKind::Observed { .. }
             | InputKind::Runtime { .. } => {}

@@ -71,7 +71,8 @@ impl Control {
         let row = &self.pods[pod];
         let (revision, workload, slot, ran) = (row.revision, row.workload, row.slot, ran(row));
         let not_before = if ran { Time::ZERO } else { Time::MAX };
-        self.delete_pod(cx, (Client::Eviction, fact), (pod, Deletion::NodeLost, Some(FORCED)));
+        // It is taken off the dead engine's list first, which is the manager's own memory and no request.
+        self.pod_deleting(cx, fact, (pod, Deletion::NodeLost, Some(FORCED)));
         // It counts in place of the one that goes.
         self.revisions[revision].creating += 1;
         self.revisions[revision].wanted += 1;

@@ -13,11 +13,11 @@ use regex::Regex;
 
 use crate::ids::{Id, NodeId, TemplateId};
 use crate::model::{About, Rule};
-use crate::profile::{Strategy, Weights};
+use crate::profile::{Choice, Strategy, Weights};
 use crate::scheduler::counters::ClassId;
 use crate::scheduler::filter::Ask;
 use crate::scheduler::outcome::{Outcome, Reason, Refusal, Verdict};
-use crate::scheduler::{Class, Scheduler};
+use crate::scheduler::{Class, Request, Scheduler};
 
 /// What a healthy node adds to a weight: 100, ten times, against the two shares of up to 100 each.
 const HEALTH_FACTOR: i64 = 10;
@@ -55,11 +55,26 @@ impl Scheduler {
         self.compile_rules(ask);
         for soft in [true, false] {
             let kept = self.meeting_rules(ask, soft);
-            if let Some(node) = self.best_by_weight(ask, &kept, (weights, luck)) {
+            let tied = self.tied_by_weight(ask, &kept, weights);
+            if !tied.is_empty() {
+                let node = tied[((u128::from(luck) * tied.len() as u128) >> 64) as usize];
                 return Outcome::Placed { node, looked_at, feasible: kept.len() as u32 };
             }
         }
         Outcome::Refused(self.refusal_by_weight(ask))
+    }
+
+    /// The nodes among which the next [`Scheduler::place`] of this pod would choose by luck; none when it is refused.
+    /// Only for profiles that choose by weights.
+    pub fn equals_by_weight(&mut self, pod: &Request) -> Vec<NodeId> {
+        let ask = self.ask(pod);
+        let Choice::Weights(weights) = self.placement(ask.class).choice else { return Vec::new() };
+        self.refresh_order();
+        self.find_feasible(ask);
+        self.compile_rules(ask);
+        let tied = |soft| self.tied_by_weight(ask, &self.meeting_rules(ask, soft), weights);
+        let all = tied(true);
+        if all.is_empty() { tied(false) } else { all }
     }
 
     fn compile_rules(&mut self, ask: Ask) {
@@ -106,9 +121,8 @@ impl Scheduler {
         workload.map(|workload| self.catalog.names.text(self.catalog.workloads[workload].name))
     }
 
-    /// The best of these nodes, ties by luck: the original sorts what comes out of a hash map, unstably.
-    fn best_by_weight(&self, ask: Ask, nodes: &[NodeId], how: (Weights, u64)) -> Option<NodeId> {
-        let (weights, luck) = how;
+    /// The best of these nodes. Luck decides among them: the original sorts what comes out of a hash map, unstably.
+    fn tied_by_weight(&self, ask: Ask, nodes: &[NodeId], weights: Weights) -> Vec<NodeId> {
         let class = &self.classes[ask.class];
         let rank = |node: NodeId| {
             let containers = i64::from(self.usage.pods[node.index()]);
@@ -125,9 +139,8 @@ impl Scheduler {
             }
         };
         let ranked: Vec<_> = nodes.iter().filter_map(|&node| rank(node).map(|rank| (rank, node))).collect();
-        let best = ranked.iter().map(|(rank, _)| *rank).min()?;
-        let tied: Vec<NodeId> = ranked.iter().filter(|(rank, _)| *rank == best).map(|(_, node)| *node).collect();
-        Some(tied[((u128::from(luck) * tied.len() as u128) >> 64) as usize])
+        let best = ranked.iter().map(|(rank, _)| *rank).min();
+        ranked.iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, node)| *node).collect()
     }
 
     /// Per cent of CPU and of memory that would be taken, added; `None` when either is more than there is.

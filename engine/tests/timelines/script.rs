@@ -9,8 +9,8 @@ use shakedown_engine::fact::{Exit, Fact, FactId, FactKind, FactLog};
 use shakedown_engine::ids::{NodeId, PodId, Symbol, TemplateId, WorkloadId};
 use shakedown_engine::labels::{Labels, Selector};
 use shakedown_engine::message::{
-    Address, Beats, Check, Input, InputKind, NodeStats, Operation, Order, OrderKind, RuntimeEvent, RuntimeOp, Signal,
-    Usage,
+    Address, Beats, Check, Input, InputKind, NodeStats, Operation, Order, OrderKind, Reach, RuntimeEvent, RuntimeOp,
+    Signal, Usage,
 };
 use shakedown_engine::model::{
     Bytes, Catalog, Container, MilliCpu, NodeSpec, PodTemplate, Resources, ServiceSpec, WorkloadSpec,
@@ -52,6 +52,8 @@ pub(crate) struct Script {
     pub(crate) targets: BTreeMap<PodId, Check>,
     pub(crate) failing: BTreeSet<PodId>,
     publications: Vec<(Time, u32)>,
+    /// Hosts of which the engine wants to know what one gets who asks them.
+    knocked: BTreeSet<NodeId>,
     /// Memory available on a node, where it is not all of it.
     pub(crate) available: BTreeMap<NodeId, i64>,
     /// Probes are answered well at their first question.
@@ -128,6 +130,13 @@ impl Script {
         }
     }
 
+    /// One who asks a host gets another answer from now on.
+    fn answer(&mut self, node: NodeId, reach: Reach, cause: FactId) {
+        if self.knocked.contains(&node) {
+            self.later(Span::ZERO, cause, InputKind::Reach { node, reach });
+        }
+    }
+
     fn beat_again(&mut self, node: NodeId) {
         let (first, period) = self.beats[&node];
         let next = self.now.next_tick(period, Span::from_nanos(first.as_nanos()));
@@ -183,6 +192,9 @@ impl World for Script {
                     let one = |&pod: &PodId| used(&pod).map(|cpu| Usage { pod, cpu, memory: 0, requests: 0 });
                     let usage = pods.iter().filter_map(one).collect();
                     self.later(Span::ZERO, order.cause, InputKind::Measured { autoscaler, usage });
+                }
+                OrderKind::Knock { node } => {
+                    self.knocked.insert(node);
                 }
                 OrderKind::Machine { node, wanted: true, after } => {
                     self.down.remove(&node);
@@ -375,6 +387,7 @@ impl Lab {
             self.world.down.insert(node);
             self.world.later(Span::ZERO, fact, InputKind::HostDown { node });
             self.world.drop_inputs_of(node);
+            self.world.answer(node, Reach::Unreachable, fact);
         }
     }
 
@@ -386,7 +399,20 @@ impl Lab {
                 self.world.silence(node, FactId::NONE);
             }
             self.world.cut.insert(node);
+            self.world.answer(node, Reach::Silent, FactId::NONE);
         }
+    }
+
+    /// A host's agent is told to stop in good order.
+    pub(crate) fn stop_engine(&mut self, node: NodeId) {
+        self.world.now = self.engine.now();
+        self.world.later(Span::ZERO, FactId::NONE, InputKind::AgentStops { node });
+    }
+
+    /// One who asks a host gets this from now on, whatever else is the matter with it.
+    pub(crate) fn reach(&mut self, node: NodeId, reach: Reach) {
+        self.world.now = self.engine.now();
+        self.world.answer(node, reach, FactId::NONE);
     }
 
     /// Heartbeats of these hosts do not arrive any more; everything else does.
@@ -410,6 +436,7 @@ impl Lab {
             if self.world.down.contains(&node) {
                 continue;
             }
+            self.world.answer(node, Reach::Open, FactId::NONE);
             self.world.beat_again(node);
             self.world.later(Span::from_secs(1), FactId::NONE, InputKind::Reconnected { node });
         }
@@ -421,6 +448,7 @@ impl Lab {
             self.world.now = self.engine.now();
             self.world.down.remove(&node);
             self.world.later(Span::ZERO, FactId::NONE, InputKind::HostUp { node });
+            self.world.answer(node, Reach::Open, FactId::NONE);
         }
     }
 

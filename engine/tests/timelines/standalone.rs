@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::script::{Lab, Setup};
 use shakedown_engine::fact::{Exit, FactKind, Note};
 use shakedown_engine::ids::{NodeId, WorkloadId};
+use shakedown_engine::message::Reach;
 use shakedown_engine::model::{Bytes, HostPort, MilliCpu, Resources, RestartPolicy, Rule};
 use shakedown_engine::time::Span;
 
@@ -140,4 +141,121 @@ fn after_a_power_cut_the_engine_starts_what_runs_always() {
         assert_eq!(lab.ready(web), running, "{restart:?}");
         assert_eq!(lab.all(|k| matches!(k, FactKind::PodCreated { .. })).len(), 4);
     }
+}
+
+const FAULT: u64 = 500;
+
+/// Times from a fault to Unhealthy over seeds, sorted.
+fn detections(reach: Reach) -> Vec<f64> {
+    let mut all = Vec::new();
+    for seed in 0..300 {
+        let (setup, _) = group(4, |_| {});
+        let mut lab = setup.start(seed);
+        lab.until(FAULT);
+        lab.reach(NodeId(1), reach);
+        lab.until(FAULT + 400);
+        all.push(lab.times(|k| matches!(k, FactKind::NodeUnhealthy { .. }))[0] - FAULT as f64);
+    }
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+/// Measured: refused 91-140 s, mean 114; same wire 118-177, mean 151; black hole and hung 171-221, mean about 205.
+#[test]
+fn detection_takes_as_long_as_three_polls_and_what_each_costs() {
+    for (reach, low, high, mean) in [
+        (Reach::Refused, 60.0, 180.0, 113.0),
+        (Reach::Unreachable, 96.0, 216.0, 149.0),
+        (Reach::Silent, 150.0, 270.0, 203.0),
+        (Reach::Hung, 150.0, 270.0, 203.0),
+    ] {
+        let all = detections(reach);
+        let sum: f64 = all.iter().sum();
+        assert!(all[0] >= low && all[299] <= high, "{reach:?}: {} to {}", all[0], all[299]);
+        assert!((sum / 300.0 - mean).abs() < 5.0, "{reach:?}: mean {}", sum / 300.0);
+    }
+}
+
+/// Measured: a hung engine is back 0.04-0.1 s after SIGCONT; before, no waiting for a poll helps.
+#[test]
+fn a_hung_engine_is_back_as_soon_as_it_runs_if_a_question_waits_for_it() {
+    let mut soon = 0;
+    for seed in 0..20 {
+        let (setup, _) = group(4, |_| {});
+        let mut lab = setup.start(seed);
+        lab.until(FAULT);
+        lab.reach(NodeId(1), Reach::Hung);
+        lab.until(FAULT + 400);
+        lab.reach(NodeId(1), Reach::Open);
+        lab.until(FAULT + 500);
+        let back = lab.times(|k| matches!(k, FactKind::NodeHealthy { .. }))[0] - (FAULT + 400) as f64;
+        soon += u32::from(back < 0.1);
+    }
+    assert_eq!(soon, 20);
+}
+
+fn labelled() -> (Setup, WorkloadId) {
+    let (mut setup, web) = group(8, |_| {});
+    setup.catalog.workloads[web].wishes.lost.reschedule = Some(true);
+    (setup, web)
+}
+
+/// Measured: in the same second, one after the other, 0.28 s each; without the label never.
+#[test]
+fn only_labelled_containers_are_moved_one_after_the_other() {
+    let (setup, web) = labelled();
+    let mut lab = setup.start(1);
+    lab.until(FAULT);
+    lab.kill([NodeId(1)]);
+    lab.until(FAULT + 300);
+    let down = lab.times(|k| matches!(k, FactKind::NodeUnhealthy { .. }))[0];
+    let made = lab.times(|k| matches!(k, FactKind::PodCreated { .. }));
+    assert_eq!(made.len(), 8 + 2);
+    assert!(made[8] - down < 0.1 && (made[9] - made[8] - 0.28).abs() < 0.001, "{:?} after {down}", &made[8..]);
+    assert_eq!(lab.ready(web), 8);
+    lab.boot([NodeId(1)]);
+    lab.until(FAULT + 800);
+    assert_eq!((lab.ready(web), lab.on(NodeId(1)).len()), (8, 0), "the old copies are gone, nothing moves back");
+
+    let (setup, _) = group(8, |_| {});
+    let mut lab = setup.start(1);
+    lab.until(FAULT);
+    lab.kill([NodeId(1)]);
+    lab.until(FAULT + 3000);
+    assert_eq!(lab.all(|k| matches!(k, FactKind::PodCreated { .. })).len(), 8, "nobody moves them");
+}
+
+/// Source and measurement: `Failed to reschedule`, put back, and not tried again when the host is back.
+#[test]
+fn who_finds_no_other_node_is_put_back_and_runs_on_when_its_own_returns() {
+    let (mut setup, web) = labelled();
+    let template = setup.catalog.workloads[web].template;
+    setup.catalog.templates[template].wishes.rules = vec![Rule::parse("constraint:node==a1").expect("a rule")];
+    let mut lab = setup.start(1);
+    lab.until(FAULT);
+    lab.kill([NodeId(1)]);
+    lab.until(FAULT + 300);
+    assert_eq!(noted(&lab, Note::FailedToReschedule), 8);
+    lab.boot([NodeId(1)]);
+    lab.until(FAULT + 800);
+    assert_eq!((lab.ready(web), lab.on(NodeId(1)).len()), (8, 8));
+}
+
+/// Measured twice: what a clean stop had ended is moved and not started, and the originals that the engine starts again
+/// when it is back are removed as duplicates of copies that never ran.
+#[test]
+fn a_clean_stop_that_outlasts_detection_ends_with_nothing_running() {
+    let (setup, web) = labelled();
+    let mut lab = setup.start(1);
+    lab.until(FAULT);
+    lab.stop_engine(NodeId(1));
+    lab.until(FAULT + 20);
+    lab.kill([NodeId(1)]);
+    lab.until(FAULT + 300);
+    assert_eq!(noted(&lab, Note::CreatedNotStarted), 2);
+    assert_eq!(lab.ready(web), 6);
+    lab.boot([NodeId(1)]);
+    lab.until(FAULT + 900);
+    assert_eq!(noted(&lab, Note::DuplicateRemoved), 2);
+    assert_eq!((lab.ready(web), lab.on(NodeId(1)).len()), (6, 0), "until somebody starts them");
 }

@@ -202,6 +202,7 @@ impl World for Kubelets {
                 OrderKind::Publish(_)
                 | OrderKind::Measure { .. }
                 | OrderKind::Balance { .. }
+                | OrderKind::Knock { .. }
                 | OrderKind::Machine { .. } => {}
             }
         }

@@ -209,6 +209,7 @@ impl Node {
             | OrderKind::Publish(_)
             | OrderKind::Measure { .. }
             | OrderKind::Balance { .. }
+            | OrderKind::Knock { .. }
             | OrderKind::Machine { .. } => {}
             OrderKind::Runtime { op, .. } => self.operate(order.cause, op),
         }

@@ -111,6 +111,7 @@ impl Control {
             InputKind::Delivered { .. }
             | InputKind::Operator(_)
             | InputKind::Reach { .. }
+            | InputKind::AgentStops { .. }
             | InputKind::Measured { .. }
             | InputKind::Balanced { .. }
                 if self.parts.blocked.is_some() =>
