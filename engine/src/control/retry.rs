@@ -49,6 +49,8 @@ impl Control {
         until: Option<Time>,
     ) {
         self.revisions[revision].held += 1;
+        // An update by slots must not take the slot for an empty one meanwhile.
+        self.slot_creating(self.revisions[revision].workload, loss.slot);
         match until {
             Some(at) => {
                 let kind = FactKind::CrashLoop { pod, container: 0, wait: at.since(cx.now) };
