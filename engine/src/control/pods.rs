@@ -8,6 +8,7 @@ use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{NodeId, PodId, RevisionId};
 use crate::message::{Address, Ending, Message, PodReport};
 use crate::model::WorkloadKind;
+use crate::profile::Retry;
 use crate::profile::{OnEachNode, Restart};
 use crate::rollout::slots::SlotEvent;
 use crate::time::{Span, Time};
@@ -225,6 +226,9 @@ impl Control {
             _ => Some(cx.now),
         };
         if at.is_some_and(|at| at <= cx.now) {
+            if self.profile.replication.retry != Retry::Constant {
+                self.slot_creating(self.revisions[revision].workload, loss.slot);
+            }
             self.revisions[revision].losses.push_back(loss);
         } else {
             self.hold_loss(cx, (pod, revision), loss, at);

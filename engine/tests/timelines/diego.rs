@@ -173,9 +173,10 @@ fn a_rolling_deployment_replaces_one_instance_at_a_time_and_stops_at_a_bad_versi
             let view = lab.view().workload(web);
             seen = (seen.0.min(view.ready), seen.1.max(view.active));
         }
-        // A version that crashes as soon as it runs has cost one old instance before the crash is seen.
-        assert_eq!(seen, (if broken { 5 } else { 6 }, 7), "broken {broken}");
+        // Of a bad version one slot more may be taken while its first failure is judged; no old instance goes for it.
+        assert_eq!(seen.0, 6, "broken {broken}");
+        assert!(seen.1 <= if broken { 8 } else { 7 }, "broken {broken}: {} at once", seen.1);
         let view = lab.view().workload(web);
-        assert!(if broken { view.ready == 5 && view.updated <= 1 } else { (view.ready, view.updated) == (6, updated) });
+        assert!(if broken { view.ready == 6 && view.updated <= 2 } else { (view.ready, view.updated) == (6, updated) });
     }
 }
