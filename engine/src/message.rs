@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::fact::{Exit, FactId, Pressure};
 use crate::ids::{AutoscalerId, ImageId, NodeId, PodId, ServiceId, TemplateId, ZoneId};
 use crate::model::ProbeRole;
+use crate::profile::Absence;
 use crate::time::{Span, Time};
 
 pub use operation::{Flood, Instances, Level, Operation, PartChange};
@@ -261,8 +262,12 @@ pub struct Publication {
     pub proxy_sync: Span,
     /// How long clients that resolve names keep an answer (matters for headless services).
     pub dns_ttl: Span,
+    /// Whoever answers names asks for all records once in this time; zero: it is told of changes.
+    pub name_poll: Span,
     /// A controller of ingresses takes over new endpoints at most once in this time.
     pub ingress_sync: Span,
+    /// How endpoints on a node that nobody hears are taken out.
+    pub absence: Absence,
 }
 
 /// Operations on containers.

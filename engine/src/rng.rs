@@ -44,6 +44,8 @@ pub enum Purpose {
     Restart = 60,
     /// How long evaluations wait for a worker, and the like, per workload.
     Evaluation = 61,
+    /// When members of a gossip declare another one dead or hear of it again, per node.
+    Gossip = 70,
 }
 
 /// The seed of a run and the streams derived from it.

@@ -246,6 +246,8 @@ pub(crate) fn note_in_words(note: Note) -> Cow<'static, str> {
         Note::CreatedNotStarted => "it was moved but not started, since it did not run any more where it was",
         Note::DuplicateRemoved => "it is removed: it was rescheduled on another node while its own was gone",
         Note::RecreatedByHand => "the orchestrator knows no update: a client recreates containers one by one",
+        Note::OutOfDiscovery => "nobody hears it: what it serves is hidden from clients",
+        Note::BackInDiscovery => "it is heard again: what it serves is shown to clients",
         Note::NotRescheduled => "what it runs is not moved as long as the node is not removed",
         Note::TargetHealthy => "its load balancer sends traffic to it",
         Note::TargetUnhealthy => "its load balancer finds it unhealthy and sends nothing to it any more",

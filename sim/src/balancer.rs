@@ -10,6 +10,7 @@
 //! have a phase of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use shakedown_engine::fact::FactId;
 use shakedown_engine::ids::{PodId, ServiceId};
@@ -96,32 +97,62 @@ impl Targets {
         self.touched.extend(self.rows.keys());
     }
 
-    /// Keeps a publication, and takes out of it what the balancer finds unhealthy.
+    /// What the control plane last published of a service.
+    pub(crate) fn newest(&self, service: ServiceId) -> Option<Arc<[PodId]>> {
+        self.published.get(&service).map(|(publication, _)| Arc::clone(&publication.endpoints))
+    }
+
+    /// Services that have published such a pod.
+    pub(crate) fn services_on(&self, such: impl Fn(PodId) -> bool) -> Vec<ServiceId> {
+        let has = |publication: &Publication| publication.endpoints.iter().any(|&pod| such(pod));
+        self.published.iter().filter(|(_, (publication, _))| has(publication)).map(|(service, _)| *service).collect()
+    }
+}
+
+impl SimWorld {
+    /// Keeps a publication, and takes out of it what the balancer finds unhealthy and what is on nodes that nobody
+    /// hears.
     pub(crate) fn sift(&mut self, publication: Publication, cause: FactId) -> Publication {
-        if self.rows.is_empty() && self.published.is_empty() {
+        self.take_absence_rule(&publication);
+        let plain = self.targets.rows.is_empty() && self.targets.published.is_empty();
+        if plain && self.absences.told() {
             return publication;
         }
-        let service = publication.service;
-        self.published.insert(service, (publication.clone(), cause));
+        self.keep_unheard(&publication);
+        self.targets.published.insert(publication.service, (publication.clone(), cause));
         self.sifted(publication)
     }
 
     fn sifted(&self, mut publication: Publication) -> Publication {
-        publication.version += self.extra.get(&publication.service).copied().unwrap_or(0);
-        let row = |pod: &PodId| self.rows.get(pod);
+        publication.version += self.targets.extra.get(&publication.service).copied().unwrap_or(0);
+        let row = |pod: &PodId| self.targets.rows.get(pod);
         let failed = |pod: &PodId| row(pod).is_some_and(|target| target.verdict == Verdict::Unhealthy);
-        let all = &publication.endpoints;
-        let well: Vec<PodId> = all.iter().copied().filter(|pod| !failed(pod)).collect();
+        let hidden =
+            |pod: &PodId| !self.absences.told() && self.pods.home(*pod).is_some_and(|node| self.absences.hides(node));
+        let mut all = Arc::clone(&publication.endpoints);
+        let kept: Vec<PodId> = self.absences.kept(publication.service).collect();
+        if !kept.is_empty() {
+            let union: BTreeSet<PodId> = all.iter().copied().chain(kept).collect();
+            all = union.into_iter().collect();
+        }
+        let well: Vec<PodId> = all.iter().copied().filter(|pod| !failed(pod) && !hidden(pod)).collect();
         let open = well.is_empty() && all.iter().filter_map(row).any(|target| target.check.fail_open);
-        if well.len() < all.len() && !open {
+        if *well != *publication.endpoints && !open {
             publication.hints = None;
             publication.endpoints = well.into();
         }
         publication
     }
-}
 
-impl SimWorld {
+    /// Clients act on a service's endpoints anew: not the control plane has changed them, but who finds them well.
+    pub(crate) fn publish_sifted(&mut self, service: ServiceId, cause: FactId) {
+        let Some((publication, _)) = self.targets.published.get(&service).cloned() else { return };
+        *self.targets.extra.entry(service).or_default() += 1;
+        let at_once = Publication { lag: Span::ZERO, proxy_sync: Span::ZERO, ..publication };
+        let sifted = self.sifted(at_once);
+        self.take_edition(sifted, None, cause);
+    }
+
     /// A pod becomes a target, or is none any more.
     pub(crate) fn order_balance(&mut self, pod: PodId, check: Option<Check>, cause: FactId) {
         let Some(check) = check else {
@@ -203,12 +234,7 @@ impl SimWorld {
         let has = |entry: &(&ServiceId, &(Publication, FactId))| entry.1.0.endpoints.binary_search(&pod).is_ok();
         let services: Vec<ServiceId> = self.targets.published.iter().filter(has).map(|entry| *entry.0).collect();
         for service in services {
-            *self.targets.extra.entry(service).or_default() += 1;
-            if let Some((publication, _)) = self.targets.published.get(&service).cloned() {
-                let at_once = Publication { lag: Span::ZERO, proxy_sync: Span::ZERO, ..publication };
-                let sifted = self.targets.sifted(at_once);
-                self.take_edition(sifted, None, cause);
-            }
+            self.publish_sifted(service, cause);
         }
     }
 

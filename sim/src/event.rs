@@ -60,6 +60,12 @@ pub(crate) enum Event {
     Seen { service: ServiceId, version: u32, cause: FactId },
     /// A node that came back has the same view as all others again.
     CaughtUp { node: NodeId, stamp: Stamp },
+    /// A node that is out of reach leaves discovery.
+    Absent { node: NodeId, stamp: Stamp },
+    /// A node that had left discovery is back.
+    Heard { node: NodeId, stamp: Stamp },
+    /// A node that is cut off knows that it is alone, unless links have changed since.
+    Alone { node: NodeId, epoch: u32, cause: FactId },
     /// Load balancers, or clients whose answers expire, have found something out.
     Checked { cause: FactId },
     /// Load on a service begins, ends, or feeds back on itself.

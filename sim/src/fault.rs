@@ -139,6 +139,7 @@ impl SimWorld {
         self.kill_beats(node);
         self.emit(down, InputKind::HostDown { node });
         self.view_lost(node, down);
+        self.reach_changed(&[node], down);
     }
 
     /// A host has booted and its agent starts.
@@ -154,6 +155,7 @@ impl SimWorld {
         let up = facts.record(self.now, cause, FactKind::HostUp { node });
         if !first {
             self.view_regained(node, up);
+            self.announce_boot(node, up);
             self.disturb(node);
         }
         self.emit(up, InputKind::HostUp { node });
@@ -179,6 +181,7 @@ impl SimWorld {
         for &node in nodes {
             self.link_changed(node, cause);
         }
+        self.links_redrawn(nodes, cause);
         if !nodes.is_empty() {
             self.mark_links(cause);
         }

@@ -74,7 +74,10 @@ impl SimWorld {
         if cut && !before {
             self.links[node].stamp = 0;
             self.links[node].cause = cause;
-            self.freeze_view(node, cause);
+            // Where news are gossip, they may come from others; see `links_redrawn`.
+            if self.absences.told() {
+                self.freeze_view(node, cause);
+            }
         }
         if before && !cut {
             self.plan_reconnect(node, Span::ZERO, cause);
@@ -102,6 +105,7 @@ impl SimWorld {
             return;
         }
         self.thaw_view(node, link.cause);
+        self.drop_kept(node, link.cause);
         self.beat_again(node);
         self.emit(link.cause, InputKind::Reconnected { node });
     }

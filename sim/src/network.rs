@@ -99,6 +99,44 @@ impl Rule {
     }
 }
 
+/// A part of the cluster whose hosts hear each other, at least by way of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Island {
+    /// The part with the control plane.
+    Main,
+    /// Another one.
+    Part(u32),
+    /// A host by itself.
+    Alone(NodeId),
+}
+
+/// The part of each side of the rules.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Islands {
+    /// `None`: no host of that side is up.
+    parts: Vec<Option<Island>>,
+    sizes: Vec<usize>,
+}
+
+impl Islands {
+    /// The part of a node on this side.
+    pub(crate) fn of(&self, side: Side, node: NodeId) -> Island {
+        match self.parts.get(side.0 as usize).copied().flatten() {
+            Some(Island::Alone(_)) => Island::Alone(node),
+            Some(part) => part,
+            None => Island::Main,
+        }
+    }
+
+    /// Hosts that are up in a part other than the main one.
+    pub(crate) fn members(&self, island: Island) -> usize {
+        match island {
+            Island::Part(part) => self.sizes.get(part as usize).copied().unwrap_or(1),
+            Island::Main | Island::Alone(_) => 1,
+        }
+    }
+}
+
 /// Zones, latencies and the faults that hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
@@ -241,6 +279,53 @@ impl Network {
             self.sides.push(side);
         }
         self.ruled = ruled;
+    }
+
+    /// Which parts of the cluster hear each other, at least by way of others. A part needs a host that is up.
+    pub(crate) fn islands(&self, up: impl Fn(NodeId) -> bool) -> Islands {
+        let mut living = vec![0usize; self.models.len() + 1];
+        for (&node, side) in self.ruled.iter().zip(&self.sides) {
+            living[side.0 as usize] += usize::from(up(node));
+        }
+        let open = |a: Place, b: Place| !self.rules_between(a, b).cut && !self.rules_between(b, a).cut;
+        let model = |side: usize| self.model(Side(side as u32));
+        let joined = |a: usize, b: usize| model(a).zip(model(b)).is_none_or(|(a, b)| open(a, b));
+        let mut parts: Vec<Option<Island>> = vec![None; living.len()];
+        parts[0] = Some(Island::Main);
+        let sides: Vec<usize> = (1..living.len()).filter(|&side| living[side] > 0).collect();
+        // Whoever no rule names hears everybody; the control plane hears whom its links let through.
+        let clear = self.ruled.len() < self.zones.len();
+        let mut edge: Vec<usize> = Vec::new();
+        for &side in &sides {
+            if clear || model(side).is_some_and(|node| open(node, Place::Control)) {
+                parts[side] = Some(Island::Main);
+                edge.push(side);
+            }
+        }
+        let mut next = 0;
+        loop {
+            while let Some(from) = edge.pop() {
+                for &to in &sides {
+                    if parts[to].is_none() && joined(from, to) {
+                        parts[to] = parts[from];
+                        edge.push(to);
+                    }
+                }
+            }
+            let Some(&first) = sides.iter().find(|&&side| parts[side].is_none()) else { break };
+            let friends = sides.iter().any(|&side| side != first && joined(first, side));
+            parts[first] =
+                Some(if friends || joined(first, first) { Island::Part(next) } else { Island::Alone(NodeId(0)) });
+            next += 1;
+            edge.push(first);
+        }
+        let mut sizes = vec![0; next as usize];
+        for (side, part) in parts.iter().enumerate() {
+            if let Some(Island::Part(part)) = part {
+                sizes[*part as usize] += living[side];
+            }
+        }
+        Islands { parts, sizes }
     }
 
     fn named(&self, named: impl Fn(Place) -> bool) -> Vec<NodeId> {

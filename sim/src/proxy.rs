@@ -80,6 +80,7 @@ struct Edition {
     proxies: Time,
     ingresses: Time,
     ttl: Span,
+    poll: Span,
     cause: FactId,
 }
 
@@ -92,7 +93,7 @@ impl Edition {
             Reader::Ingress => self.ingresses.max(known),
             Reader::Names => {
                 let offset = Span::from_nanos(self.ttl.as_nanos() / PHASES as u64 * phase as u64);
-                known.next_tick(self.ttl, offset)
+                known.next_tick(self.poll, Span::ZERO).next_tick(self.ttl, offset)
             }
         }
     }
@@ -222,6 +223,19 @@ impl Proxies {
         self.feeds.iter().filter(|(_, feed)| has(feed)).map(|(service, _)| *service).collect()
     }
 
+    /// What a node that is cut off knows.
+    pub(crate) fn frozen(&self, node: NodeId) -> Option<&BTreeMap<(ServiceId, Reader), Content>> {
+        match self.apart.get(&node) {
+            Some(Apart::Frozen(known)) => Some(known),
+            _ => None,
+        }
+    }
+
+    /// It knows this instead.
+    pub(crate) fn refreeze(&mut self, node: NodeId, known: BTreeMap<(ServiceId, Reader), Content>) {
+        self.apart.insert(node, Apart::Frozen(known));
+    }
+
     fn newest(&self, key: (ServiceId, Reader), phase: usize, (from, now): (Time, Time)) -> Option<Content> {
         let editions = &self.feeds.get(&key.0)?.editions;
         let edition = editions.iter().rev().find(|edition| edition.effective((key.1, phase), from) <= now)?;
@@ -247,26 +261,26 @@ impl SimWorld {
     /// Makes new endpoints known everywhere, each client at its own time.
     pub(crate) fn publish(&mut self, publication: Publication, cause: FactId) {
         let announced = Some(publication.version);
-        let publication = self.targets.sift(publication, cause);
+        let publication = self.sift(publication, cause);
         self.take_edition(publication, announced, cause);
     }
 
     /// Takes in an edition of a service's endpoints; it is a fact when the last client acts on one that is announced.
     pub(crate) fn take_edition(&mut self, publication: Publication, announced: Option<u32>, cause: FactId) {
         let Publication { service, version, endpoints, draining, hints, lag, .. } = publication;
-        let (proxy_sync, ttl) = (publication.proxy_sync, publication.dns_ttl);
+        let (proxy_sync, ttl, poll) = (publication.proxy_sync, publication.dns_ttl, publication.name_poll);
         let proxies = paced(&mut self.proxies.last_proxies, self.now + lag, proxy_sync);
         let ingresses = paced(&mut self.proxies.last_ingresses, self.now + lag, publication.ingress_sync);
         self.proxies.name_ttl = ttl;
         let content = Content { version, ready: endpoints, draining, hints };
-        let edition = Edition { content, at: self.now, lag, proxies, ingresses, ttl, cause };
+        let edition = Edition { content, at: self.now, lag, proxies, ingresses, ttl, poll, cause };
         let times = |reader| self.proxies.used.iter().map(move |&p| (reader, p)).collect::<Vec<_>>();
         let seen = times(reader_of_service(&self.catalog, service));
         let last = seen.iter().map(|&who| edition.effective(who, Time::ZERO)).max();
         if let (Some(last), Some(version)) = (last, announced) {
             self.queue.push(last, Event::Seen { service, version, cause });
         }
-        self.proxies.horizon = self.proxies.horizon.max(lag + proxy_sync.max(publication.ingress_sync).max(ttl));
+        self.proxies.horizon = self.proxies.horizon.max(lag + proxy_sync.max(publication.ingress_sync).max(ttl + poll));
         let Some(feed) = self.proxies.feeds.get(&service) else { return };
         let mut flips: Vec<Time> = Vec::new();
         for who in feed.readers.iter().flat_map(|&reader| times(reader)) {
@@ -380,7 +394,7 @@ impl SimWorld {
     pub(crate) fn view_regained(&mut self, node: NodeId, cause: FactId) {
         // Every process of the host starts anew, a proxy that hung among them.
         self.proxies.hung.remove(&node);
-        if self.links[node].cut {
+        if self.links[node].cut && !self.hears_others(node) {
             self.proxies.apart.insert(node, Apart::Frozen(BTreeMap::new()));
         } else {
             self.catch_up_view(node, BTreeMap::new(), cause);

@@ -16,6 +16,7 @@ use shakedown_engine::rng::{Purpose, Stream, Streams};
 use shakedown_engine::time::{Span, Time};
 use shakedown_engine::world::World;
 
+use crate::absence::Absences;
 use crate::balancer::Targets;
 use crate::beat::Beat;
 use crate::container::Pods;
@@ -66,6 +67,8 @@ pub struct SimWorld {
     pub(crate) loads: Loads,
     pub(crate) names: Names,
     pub(crate) targets: Targets,
+    pub(crate) absences: Absences,
+    pub(crate) gossip_draws: Draws,
     /// What an image of which nothing is known does.
     pub(crate) plain: Behaviour,
 }
@@ -123,6 +126,8 @@ impl SimWorld {
             proxies,
             names: Names::new(&catalog, &experiment),
             targets: Targets::default(),
+            absences: Absences::default(),
+            gossip_draws: Draws::new(streams, Purpose::Gossip, nodes),
             plain: Behaviour::default(),
             catalog,
             experiment,
@@ -210,6 +215,9 @@ impl SimWorld {
             Event::Flip { service, cause } => self.on_flip(service, cause),
             Event::Seen { service, version, cause } => self.on_seen((service, version), cause, facts),
             Event::CaughtUp { node, stamp } => self.on_caught_up(node, stamp),
+            Event::Absent { node, stamp } => self.on_absent((node, stamp), facts),
+            Event::Heard { node, stamp } => self.on_heard((node, stamp), facts),
+            Event::Alone { node, epoch, cause } => self.on_alone((node, epoch), cause),
             Event::Checked { cause } => self.on_checked(cause),
             Event::Load { source } => self.on_load(source),
             Event::AskTarget { pod, stamp } => self.on_ask_target(pod, stamp),

@@ -306,7 +306,9 @@ impl Control {
             lag: discovery.lag,
             proxy_sync: discovery.proxy_sync,
             dns_ttl: discovery.dns_ttl,
+            name_poll: discovery.name_poll,
             ingress_sync: discovery.ingress_sync,
+            absence: discovery.absence,
         };
         cx.orders.push(Order { cause, kind: OrderKind::Publish(publication) });
     }

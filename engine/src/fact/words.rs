@@ -167,6 +167,10 @@ pub enum Note {
     GivenUp,
     /// Too many new replicas failed: the rollout is over.
     CircuitBreaker,
+    /// Nobody hears a node any more: what is on it is hidden from clients.
+    OutOfDiscovery,
+    /// A node that was hidden from clients is back.
+    BackInDiscovery,
 }
 
 /// What a node runs short of.

@@ -152,7 +152,7 @@ fn reaches(profile: &Profile) -> Vec<(Flag, Vec<Group>)> {
 fn candidates(kind: Kind) -> impl Iterator<Item = &'static str> {
     let words: &'static [&'static str] = if let Kind::Word(words) = kind { words } else { &[] };
     let plain = ["1s", "2s", "1", "2", "0.5", "0.25", "7%", "9%", "true", "false"];
-    let signals = ["memory.available<1Mi", "memory.available=1s"];
+    let signals = ["memory.available<1Mi", "memory.available=1s", "7/3mins", "none"];
     plain.into_iter().chain(signals).chain(words.iter().copied())
 }
 

@@ -3,7 +3,8 @@
 //! Deis adds builders, a registry and a router to what schedules its containers; how that fails is what it inherits.
 //! Start at [`profile`].
 
-use super::{Profile, Words, fleet, kubernetes};
+use super::{Absence, Discovery, Expiry, Profile, Words, fleet, kubernetes};
+use crate::time::Span;
 
 /// Releases that can be asked for.
 pub(super) const RELEASES: &[(&str, &str)] = &[("2", "deis@2"), ("1", "deis@1")];
@@ -41,6 +42,17 @@ fn first() -> Profile {
         name: "deis@1".into(),
         version: "1".into(),
         words: Words { workload: "app", pod: "container", ..fleet.words },
+        // A publisher on each host announces its containers every 10 s, for 20 s; the router follows the keys.
+        // Source: deis/deis:publisher/main.go, `timeout` and `etcdTTL`.
+        discovery: Discovery {
+            absence: Absence::Expiry(Expiry {
+                every: Span::from_secs(10),
+                ttl: Span::from_secs(20),
+                sweep: Span::ZERO,
+                dial: None,
+            }),
+            ..fleet.discovery
+        },
         ..fleet
     }
 }

@@ -3,8 +3,8 @@
 //! Start at [`profile`].
 
 use super::{
-    AgentPolicy, Auction, Choice, ControlPlane, CrashPolicy, Detection, Discovery, Dispatch, Drain, Eviction,
-    FailureAction, Grace, Placement, Profile, Queue, Removal, Replication, Restart, Retry, Rollout, SlotOrder,
+    Absence, AgentPolicy, Auction, Choice, ControlPlane, CrashPolicy, Detection, Discovery, Dispatch, Drain, Eviction,
+    Expiry, FailureAction, Grace, Placement, Profile, Queue, Removal, Replication, Restart, Retry, Rollout, SlotOrder,
     SlotStyle, SlotUpdate, Wake, Words, flags,
 };
 use crate::time::Span;
@@ -94,6 +94,16 @@ pub(super) fn profile() -> Profile {
             lag: Span::from_millis(50),
             // Suspect instances stay routable.
             unready_on_unhealthy_node: false,
+            // Each cell's route-emitter repeats its routes; a gorouter prunes what was not repeated, and until then tries
+            // another backend when it cannot connect. Sources: cloudfoundry/routing-release:jobs/gorouter/spec and
+            // docs/03-how-to-add-new-route.md (`prune_stale_droplets_interval`, `droplet_stale_threshold`, dial time-out);
+            // cloudfoundry/diego-release:jobs/route_emitter/spec.
+            absence: Absence::Expiry(Expiry {
+                every: Span::from_secs(20),
+                ttl: Span::from_secs(120),
+                sweep: Span::from_secs(30),
+                dial: Some(Span::from_secs(5)),
+            }),
             ..plain.discovery
         },
         ..plain

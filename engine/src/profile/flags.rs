@@ -429,6 +429,8 @@ macro_rules! flag {
 mod autoscaling;
 #[path = "flags_cattle.rs"]
 mod cattle;
+#[path = "flags_consul.rs"]
+mod consul;
 #[path = "flags_diego.rs"]
 mod diego;
 #[path = "flags_ecs.rs"]
@@ -467,7 +469,7 @@ const OF_KUBERNETES: [&[Flag]; 5] =
 
 /// Flags of Nomad, in this order.
 pub(super) const NOMAD: &[Flag] = &joined::<{ length(&OF_NOMAD) }>(&OF_NOMAD);
-const OF_NOMAD: [&[Flag]; 2] = [nomad::FLAGS, &nomad_life::FLAGS];
+const OF_NOMAD: [&[Flag]; 3] = [nomad::FLAGS, &nomad_life::FLAGS, consul::FLAGS];
 
 /// How many flags are in lists together.
 const fn length(lists: &[&[Flag]]) -> usize {

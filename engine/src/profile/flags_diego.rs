@@ -3,7 +3,7 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
-use crate::profile::{Choice, Dispatch, Drain, FailureAction, Grace, Retry, Rollout};
+use crate::profile::{Absence, Choice, Dispatch, Drain, Expiry, FailureAction, Grace, Retry, Rollout};
 
 /// All of them.
 pub(in crate::profile) const FLAGS: &[Flag] = &[
@@ -153,5 +153,33 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "an assumption",
         Kind::Span,
         discovery.lag
+    ),
+    flag!(
+        "route-emitter.broadcast-interval",
+        "Routes are repeated so often.",
+        "cloudfoundry/routing-release:docs, recommended 20 s",
+        Kind::PeriodSeconds,
+        in discovery.absence, Absence::Expiry(expiry) => expiry.every
+    ),
+    flag!(
+        "droplet_stale_threshold",
+        "A route that was not repeated for so long is stale.",
+        "cloudfoundry/gorouter:config/config.go",
+        Kind::Seconds,
+        in discovery.absence, Absence::Expiry(expiry) => expiry.ttl
+    ),
+    flag!(
+        "prune_stale_droplets_interval",
+        "Stale routes are pruned so often.",
+        "cloudfoundry/gorouter:config/config.go",
+        Kind::Seconds,
+        in discovery.absence, Absence::Expiry(expiry) => expiry.sweep
+    ),
+    flag!(
+        "endpoint_dial_timeout_in_seconds",
+        "A gorouter that cannot connect for so long tries another backend and leaves this one alone.",
+        "cloudfoundry/routing-release:jobs/gorouter/spec",
+        Kind::PeriodSeconds,
+        in discovery.absence, Absence::Expiry(Expiry { dial: Some(dial), .. }) => *dial
     ),
 ];

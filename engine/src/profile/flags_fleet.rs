@@ -4,7 +4,7 @@
 
 use super::{Field, Flag, Kind, VARIANT, field};
 use crate::profile::machine::Presence;
-use crate::profile::{Dispatch, Grace, Restart, RestartWhen, Rollout};
+use crate::profile::{Absence, Dispatch, Grace, Restart, RestartWhen, Rollout};
 use crate::time::Span;
 
 /// All of them.
@@ -177,6 +177,20 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "skynetservices/skydns:README.md (3,600 s there, or the key's TTL); 0 here: confd or vulcand follow the keys",
         Kind::Seconds,
         discovery.dns_ttl
+    ),
+    flag!(
+        "sidekick-interval",
+        "A sidekick writes its unit's key so often.",
+        "coreos/fleet:Documentation/examples/service-discovery.md",
+        Kind::PeriodSeconds,
+        in discovery.absence, Absence::Expiry(expiry) => expiry.every
+    ),
+    flag!(
+        "sidekick-ttl",
+        "The key lives for so long.",
+        "coreos/fleet:Documentation/examples/service-discovery.md",
+        Kind::Seconds,
+        in discovery.absence, Absence::Expiry(expiry) => expiry.ttl
     ),
 ];
 

@@ -283,6 +283,13 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         Kind::Seconds,
         discovery.dns_ttl
     ),
+    flag!(
+        "mesos_dns.refreshSeconds",
+        "Mesos-DNS reads the state of the master so often.",
+        "mesosphere/mesos-dns:records/config.go",
+        Kind::Seconds,
+        discovery.name_poll
+    ),
 ];
 
 /// A ping is sent when the answer to the one before is due.

@@ -4,7 +4,7 @@
 
 use super::{Field, Flag, Kind, VARIANT, field};
 use crate::profile::{
-    Choice, Constraints, Dispatch, FailureAction, Grace, Restart, RestartCondition, Rollout, SlotOrder,
+    Absence, Choice, Constraints, Dispatch, FailureAction, Grace, Restart, RestartCondition, Rollout, SlotOrder,
 };
 use crate::time::Span;
 
@@ -289,6 +289,56 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "moby/moby:daemon/libnetwork/networkdb/networkdb.go",
         Kind::Switch,
         discovery.unready_on_unhealthy_node
+    ),
+    // Gossip of the overlay networks.
+    flag!(
+        "gossip.probe_interval",
+        "Each member probes one other in this time.",
+        "hashicorp/memberlist:config.go, ProbeInterval",
+        Kind::Period,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.probe_interval
+    ),
+    flag!(
+        "gossip.suspicion_mult",
+        "Scales with the logarithm of the cluster how long a suspect may defend itself.",
+        "hashicorp/memberlist:config.go, SuspicionMult",
+        Kind::Positive,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.suspicion_mult
+    ),
+    flag!(
+        "gossip.suspicion_max_mult",
+        "A suspicion that nobody confirms lasts so many times longer.",
+        "hashicorp/memberlist:config.go, SuspicionMaxTimeoutMult",
+        Kind::Positive,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.suspicion_max_mult
+    ),
+    flag!(
+        "gossip.gossip_interval",
+        "Time between two rounds of news.",
+        "hashicorp/memberlist:config.go, GossipInterval",
+        Kind::Period,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.gossip_interval
+    ),
+    flag!(
+        "gossip.gossip_nodes",
+        "Members that each tells in a round.",
+        "hashicorp/memberlist:config.go, GossipNodes",
+        Kind::Positive,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.gossip_nodes
+    ),
+    flag!(
+        "gossip.gossip_to_the_dead_time",
+        "The dead are told news for so long.",
+        "hashicorp/memberlist:config.go, GossipToTheDeadTime",
+        Kind::Span,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.to_the_dead
+    ),
+    flag!(
+        "gossip.reconnect_interval",
+        "A member that was declared dead is tried again about once in this time (a constant).",
+        "moby/moby:daemon/libnetwork/networkdb/cluster.go, retryInterval",
+        Kind::Period,
+        in discovery.absence, Absence::Gossip(gossip) => gossip.reconnect
     ),
 ];
 

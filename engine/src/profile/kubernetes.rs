@@ -204,6 +204,8 @@ pub(super) fn profile() -> Profile {
             // kubeadm's Corefile sets ttl 30 (the plugin's own default is 5).
             // Source: kubernetes/kubernetes:cmd/kubeadm/app/phases/addons/dns/manifests.go.
             dns_ttl: Span::from_secs(30),
+            name_poll: Span::ZERO,
+            absence: super::Absence::Told,
             // Source: kubernetes/kubernetes:pkg/controller/nodelifecycle/node_lifecycle_controller.go.
             unready_on_unhealthy_node: true,
             // Source: kubernetes/ingress-nginx:pkg/flags/flags.go, `sync-rate-limit` of 0.3 a second.

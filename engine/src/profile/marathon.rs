@@ -66,7 +66,9 @@ pub(super) fn profile() -> Profile {
             // From an event of Marathon's bus until marathon-lb has written its configuration and reloaded HAProxy.
             // Source: mesosphere/marathon-lb:marathon_lb.py; the figure is an estimate.
             lag: Span::from_secs(2),
-            // Source: mesosphere/mesos-dns:records/config.go, TTL.
+            // Clients of a service go through marathon-lb, those of a headless one ask Mesos-DNS.
+            // Source: mesosphere/mesos-dns:records/config.go, `RefreshSeconds` and `TTL`.
+            name_poll: Span::from_secs(60),
             dns_ttl: Span::from_secs(60),
             unready_on_unhealthy_node: true,
             ..plain.discovery

@@ -4,10 +4,11 @@
 //! gets its sentence here. Start at [`Profile::because`].
 
 use super::{
-    Balancer, Covers, CrashPolicy, Eviction, FailureAction, Grace, Profile, Restart, RestartRule, Retry, Rollout,
-    SlotOrder, SlotStyle, TaintEviction,
+    Absence, Balancer, Covers, CrashPolicy, Eviction, Expiry, FailureAction, Grace, Profile, Restart, RestartRule,
+    Retry, Rollout, SlotOrder, SlotStyle, TaintEviction,
 };
 use crate::model::Amount;
+use crate::time::Span;
 
 /// What is to be explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -261,10 +262,26 @@ impl Profile {
         } else {
             format!("names are cached for {}", discovery.dns_ttl)
         };
-        let dead = if discovery.unready_on_unhealthy_node {
-            "a silent node's endpoints leave at detection"
-        } else {
-            "a silent node's endpoints stay until they are replaced"
+        let ttl = match discovery.name_poll {
+            Span::ZERO => ttl,
+            poll => format!("names are read every {poll} and {}", ttl.trim_start_matches("names are ")),
+        };
+        let dead = match discovery.absence {
+            Absence::Gossip(gossip) => format!(
+                "a silent node's leave by gossip: {} after a suspicion among 10, {} among 1,000",
+                gossip.suspicion(10).0,
+                gossip.suspicion(1_000).0
+            ),
+            Absence::Expiry(Expiry { dial: Some(dial), ttl, .. }) => {
+                format!("routers leave a silent node alone after {dial} and prune it after {ttl}")
+            }
+            Absence::Expiry(Expiry { every, ttl, .. }) => {
+                format!("a silent node's expire: announced every {every} for {ttl}")
+            }
+            Absence::Told if discovery.unready_on_unhealthy_node => {
+                "a silent node's endpoints leave at detection".to_owned()
+            }
+            Absence::Told => "a silent node's endpoints stay until they are replaced".to_owned(),
         };
         let asked = match &discovery.balancer {
             Some(Balancer { interval, unhealthy_after, covers, .. }) if *covers != Covers::Nobody => {

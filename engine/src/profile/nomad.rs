@@ -4,10 +4,10 @@
 //! happens to nodes and allocations that fail. Start at [`profile`].
 
 use super::{
-    AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, Dispatch, EvaluationWait, Evaluations,
-    Eviction, FitAlgorithm, Formula, Grace, Granted, GroupPolicy, MigrateRule, Placement, Preempts, Profile,
-    Replication, RescheduleRule, Restart, RestartMode, RestartRule, Rollout, Sampled, Stopped, UpdateRule, Words,
-    flags,
+    Absence, AgentPolicy, Choice, ControlPlane, CountedRestart, Detection, Discovery, Dispatch, EvaluationWait,
+    Evaluations, Eviction, FitAlgorithm, Formula, Gossip, Grace, Granted, GroupPolicy, MigrateRule, Placement,
+    Preempts, Profile, Replication, RescheduleRule, Restart, RestartMode, RestartRule, Rollout, Sampled, Stopped,
+    UpdateRule, Words, flags,
 };
 use crate::model::Growth;
 use crate::time::Span;
@@ -75,7 +75,13 @@ pub(super) fn profile() -> Profile {
             status_batch: Span::from_millis(200),
             ..plain.agent
         },
-        discovery: Discovery { unready_on_unhealthy_node: true, ..plain.discovery },
+        discovery: Discovery {
+            unready_on_unhealthy_node: true,
+            // Names are Consul's: no TTL, only what passes its checks, and serf's word on nodes (`serfHealth`).
+            // Source: hashicorp/consul:agent/config/default.go.
+            absence: Absence::Gossip(Gossip::SERF),
+            ..plain.discovery
+        },
         ..plain
     }
 }

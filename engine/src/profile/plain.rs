@@ -111,6 +111,8 @@ pub(super) fn profile(name: &'static str, version: &'static str, words: Words) -
             lag: Span::from_millis(100),
             proxy_sync: Span::ZERO,
             dns_ttl: Span::ZERO,
+            name_poll: Span::ZERO,
+            absence: super::Absence::Told,
             unready_on_unhealthy_node: true,
             ingress_sync: Span::ZERO,
             balancer: None,

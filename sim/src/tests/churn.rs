@@ -61,6 +61,8 @@ fn publish(rig: &mut Rig, draws: &mut Stream, version: u32) {
         draining: Arc::from([]),
         hints: None,
         ingress_sync: Span::ZERO,
+        name_poll: Span::ZERO,
+        absence: shakedown_engine::profile::Absence::Told,
     }));
 }
 

@@ -1,5 +1,6 @@
 //! The world driven by hand: orders in, inputs and facts out, without an engine. Start at [`Rig`].
 
+mod absence;
 mod churn;
 mod cpu;
 mod heartbeats;
@@ -223,6 +224,8 @@ impl Rig {
             draining: Arc::from([]),
             hints: None,
             ingress_sync: Span::ZERO,
+            name_poll: Span::ZERO,
+            absence: shakedown_engine::profile::Absence::Told,
         }));
     }
 

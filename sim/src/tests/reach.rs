@@ -29,6 +29,8 @@ fn edition(service: u32, version: u32, pods: &[u32]) -> Publication {
         proxy_sync: Span::ZERO,
         dns_ttl: Span::from_secs(30),
         ingress_sync: Span::from_secs(3),
+        name_poll: Span::ZERO,
+        absence: shakedown_engine::profile::Absence::Told,
     }
 }
 

@@ -236,6 +236,8 @@ fn announce(rig: &mut Rig, version: u32) {
         draining: Arc::from([]),
         hints: None,
         ingress_sync: Span::ZERO,
+        name_poll: Span::ZERO,
+        absence: shakedown_engine::profile::Absence::Told,
     }));
 }
 
@@ -270,6 +272,8 @@ fn synced() -> Rig {
         draining: Arc::from([]),
         hints: None,
         ingress_sync: Span::ZERO,
+        name_poll: Span::ZERO,
+        absence: shakedown_engine::profile::Absence::Told,
     }));
     rig.run_ms(10_000);
     rig
