@@ -55,6 +55,8 @@ const LIBRARY: &[Embedded] = embedded! {
     "founders-tutum", "A node is saturated for good: does Tutum ever move its containers?", [];
     "founders-fleet", "etcd cannot be written for a minute: what does fleet do to machines that are well?", [];
     "founders-cattle", "A host dies under Rancher: which containers come back by themselves?", [];
+    "discovery-staleness", "A node dies and stays dead: how many requests still go to it?", [];
+    "discovery-names", "A node dies and stays dead: how long do clients that resolve names go on asking it?", [];
     "k8s-01-dead-node", "A node dies. Why does it take six minutes until its pods run elsewhere?", [];
     "k8s-02-mass-failure", "Sixty of 120 nodes of a zone die at once. How long does the last of them wait to be given up?", [];
     "k8s-03-zone-mostly-dead", "Sixty percent of two zones die. Why does nobody move the pods of the small one, and those of the large one so slowly?", [];
