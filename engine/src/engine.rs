@@ -99,7 +99,11 @@ impl Engine {
             InputKind::Delivered { to: Address::Agent(node), message, .. } => {
                 self.agent(node, orders, facts, |agent, cx| agent.message(cx, cause, &message));
             }
-            InputKind::HostDown { node } => self.agents[node].host_down(&self.control.profile.restart, self.now),
+            InputKind::HostDown { node } => {
+                self.agents[node].host_down(&self.control.profile.restart, self.now);
+                let mut cx = Cx { now: self.now, orders, facts, timers: &mut self.control_timers };
+                self.control.host_lost(&mut cx, cause, node);
+            }
             InputKind::HostUp { node } => self.agent(node, orders, facts, |agent, cx| agent.host_up(cx, cause)),
             InputKind::AgentStops { node } => {
                 self.agent(node, orders, facts, |agent, cx| agent.stop_in_order(cx, cause));

@@ -192,6 +192,7 @@ fn stops(component: Component) -> &'static str {
         Component::ApiServer => "the API server is",
         Component::Scheduler => "the scheduler is",
         Component::Controllers => "the controllers are",
+        Component::Manager => "the control plane is",
     }
 }
 
@@ -201,6 +202,7 @@ fn has(component: Component) -> &'static str {
         Component::ApiServer => "the API server has",
         Component::Scheduler => "the scheduler has",
         Component::Controllers => "the controllers have",
+        Component::Manager => "the control plane has",
     }
 }
 

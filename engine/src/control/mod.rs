@@ -152,6 +152,8 @@ pub(crate) enum Alarm {
     Send { client: Client, write: Write },
     /// An instance has got a part's lease, unless that was decided otherwise since (stamp).
     Elected { part: Component, stamp: u32 },
+    /// A node comes back to the leader of a term.
+    NodeReturns { node: NodeId, term: u32 },
     /// A leader has not been able to renew its lease, unless it did since (stamp).
     RenewalFailed { part: Component, stamp: u32 },
     /// A node is polled, or the time of a poll is over, unless things have changed (stamp).
@@ -282,7 +284,7 @@ impl Control {
             drains: budget::Drains::default(),
             admission: admission::Admission::new(&catalog, &profile),
             moves: watchdog::Moves::default(),
-            parts: leader::Parts::new(&profile),
+            parts: leader::Parts::new(&catalog, &profile),
             api: api::Api::default(),
             superseded: 0,
             crashes: BTreeMap::new(),
@@ -313,6 +315,9 @@ impl Control {
 
     /// Takes in something from outside that concerns the control plane.
     pub(crate) fn input(&mut self, cx: &mut Cx<'_>, cause: FactId, kind: InputKind) {
+        if let InputKind::Heartbeats { node, beats } = kind {
+            self.host_heard(cx, cause, node, beats);
+        }
         let kind = if self.parts.at_work() { Some(kind) } else { self.intercept(cx, cause, kind) };
         let Some(kind) = kind else { return };
         match kind {
@@ -379,6 +384,7 @@ impl Control {
             Alarm::Overdue(pod) => self.overdue(cx, pod),
             Alarm::Send { client, write } => self.send(cx, cause, client, write),
             Alarm::Elected { part, stamp } => self.elected(cx, cause, part, stamp),
+            Alarm::NodeReturns { node, term } => self.node_returns(cx, (node, term)),
             Alarm::RenewalFailed { part, stamp } => self.renewal_failed(cx, cause, part, stamp),
             Alarm::Poll { node, stamp } => self.poll(cx, node, stamp),
             Alarm::MoveNext => self.move_next(cx),

@@ -48,6 +48,10 @@ impl Control {
 
     /// What reaches the store of a node's heartbeats has changed.
     pub(super) fn heard(&mut self, cx: &mut Cx<'_>, cause: FactId, node: NodeId, beats: Beats) {
+        let (forgotten, reset) = match beats {
+            Beats::Ceased { last, .. } => (self.forgotten(last), self.timers_reset),
+            _ => (false, Time::ZERO),
+        };
         let row = &mut self.nodes[node];
         if !row.healthy && matches!(beats, Beats::Ceased { .. }) {
             return; // It is known to be silent; what was planned for it stays planned.
@@ -61,6 +65,9 @@ impl Control {
             Beats::Ceased { last, next } => {
                 (row.last_heard, row.next_due) = (last, next);
                 row.cause = cause;
+                if forgotten {
+                    (row.unknown, row.last_heard) = (true, reset);
+                }
             }
         }
         if !row.exists() {
@@ -86,8 +93,11 @@ impl Control {
     }
 
     /// When a node that was last heard at `last` is found silent for too long.
-    fn expiry(&self, node: NodeId, last: Time) -> Time {
+    pub(super) fn expiry(&self, node: NodeId, last: Time) -> Time {
         let detection = &self.profile.detection;
+        if let Some(given) = self.given_to_return(node) {
+            return self.on_grid(last + given);
+        }
         match detection.grace {
             // The monitor counts from the pass in which it first saw the newest heartbeat, by its own clock.
             Grace::Fixed(grace) => self.on_grid(self.on_grid(last) + grace),
@@ -321,7 +331,7 @@ impl Control {
         if row.joining {
             taints.push(mark(known.not_ready, TaintEffect::NoSchedule));
         }
-        if row.closed {
+        if row.closed || row.away {
             taints.push(mark(known.unreachable, TaintEffect::NoSchedule));
         }
         if row.evicting {

@@ -99,6 +99,8 @@ pub(super) struct NodeRow {
     pub(super) taint: u32,
     /// A new leader has not heard it yet.
     pub(super) unknown: bool,
+    /// A new leader takes it for lost until it has registered again.
+    pub(super) away: bool,
     /// It reported at least once.
     pub(super) heard: bool,
     pub(super) last_heard: Time,
@@ -144,6 +146,7 @@ impl NodeRow {
             evicting: false,
             taint: 0,
             unknown: false,
+            away: false,
             heard: false,
             last_heard: Time::ZERO,
             next_due: Time::ZERO,

@@ -30,8 +30,8 @@ pub(super) struct Moves {
 impl Control {
     /// A node is flagged: its containers that asked for it are moved, in the order of a hash map.
     pub(super) fn watchdog_wakes(&mut self, cx: &mut Cx<'_>, fact: FactId, node: NodeId) {
-        if self.profile.replication.watchdog.is_none() {
-            return;
+        if self.profile.replication.watchdog.is_none() || self.overlooks() {
+            return; // A manager that is not primary has none, and the event is lost.
         }
         let asked = |pod: &PodId| {
             let row = &self.pods[*pod];

@@ -227,6 +227,8 @@ pub enum Component {
     Scheduler,
     /// The controllers.
     Controllers,
+    /// Managers that do everything in one process, or a whole control plane.
+    Manager,
 }
 
 /// What the clients of one source saw over one interval, in thousandths of a request.

@@ -176,6 +176,8 @@ pub enum Instances {
     Follower,
     /// All of them.
     All,
+    /// So many that the others are not enough to decide, the leader among them.
+    Quorum,
 }
 
 /// Requests to the API server by somebody who is not part of the orchestrator.

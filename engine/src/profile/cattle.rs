@@ -3,6 +3,7 @@
 //! Hosts are pinged, and a host that does not answer keeps its containers until it is deleted; only a health check makes
 //! Rancher replace what it cannot reach. Start at [`profile`].
 
+use super::consensus::{Consensus, Rejoin};
 use super::{
     AgentPolicy, Balancer, Choice, Consequence, ControlPlane, Covers, Detection, Discovery, Eviction, FailureAction,
     Filter, Grace, Newcomer, Placement, Ports, Probing, Profile, Removal, Replication, Restart, Rollout, Score,
@@ -23,6 +24,7 @@ pub(super) fn profile() -> Profile {
             // A transaction of MySQL, and a process of the engine that is woken by its event. Assumptions.
             store_write: Span::from_millis(20),
             watch_lag: Span::from_millis(200),
+            machine: super::machine::Machine { consensus: Some(CONSENSUS), ..plain.control.machine },
             ..plain.control
         },
         placement: Placement {
@@ -95,3 +97,7 @@ fn health_check() -> Balancer {
         ..Balancer::haproxy()
     }
 }
+
+/// One server with a database. That its start takes up to a minute, and agents are all back after 90 s, are assumptions.
+const CONSENSUS: Consensus =
+    Consensus::single(Span::from_secs(60), Rejoin { least: Span::ZERO, most: Span::from_secs(90), closed: true });

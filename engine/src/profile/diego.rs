@@ -2,6 +2,7 @@
 //!
 //! Start at [`profile`].
 
+use super::consensus::{Ballot, Consensus, Lock, Quorum, Rejoin, Silence};
 use super::{
     Absence, AgentPolicy, Auction, Choice, ControlPlane, CrashPolicy, Detection, Discovery, Dispatch, Drain, Eviction,
     Expiry, FailureAction, Grace, Placement, Profile, Queue, Removal, Replication, Restart, Retry, Rollout, SlotOrder,
@@ -21,6 +22,7 @@ pub(super) fn profile() -> Profile {
         control: ControlPlane {
             // An assumption: the BBS writes to a SQL database on the same network.
             store_write: Span::from_millis(10),
+            machine: super::machine::Machine { consensus: Some(CONSENSUS), ..plain.control.machine },
             ..plain.control
         },
         // An instance that no cell takes stays unclaimed. Convergence auctions it again when it has been so for 30 s.
@@ -109,3 +111,16 @@ pub(super) fn profile() -> Profile {
         ..plain
     }
 }
+
+/// BBS instances, of which one has the lock in Locket; what they decide is in the database.
+const CONSENSUS: Consensus = Consensus {
+    members: 2,
+    quorum: Quorum::One,
+    role: "diego-api",
+    // Source: cloudfoundry/locket:lock/lock_runner.go and schema.go: 15 s to live, tried every 5 s.
+    ballot: Ballot::Lock(Lock { ttl: Span::from_secs(15), renewals: 3, retry: Span::from_secs(5) }),
+    // Presences of cells are in Locket too, which goes on.
+    silence: Silence::Counted,
+    rejoin: Rejoin::NONE,
+    challenges: 0,
+};

@@ -2,6 +2,7 @@
 //!
 //! The control plane is a managed service: what nobody outside has seen is marked as an assumption. Start at [`profile`].
 
+use super::consensus::{Consensus, Rejoin};
 use super::{
     AgentPolicy, Balancer, Breaker, Choice, Consequence, ControlPlane, Covers, Detection, Discovery, Drain, Eviction,
     Filter, Grace, Newcomer, Placement, Ports, Profile, Queue, Ranking, Removal, Replication, Restart, Retry, Rollout,
@@ -32,6 +33,7 @@ pub(super) fn profile() -> Profile {
         control: ControlPlane {
             // An assumption: the service scheduler acts on a change within seconds.
             watch_lag: Span::from_millis(500),
+            machine: super::machine::Machine { consensus: Some(CONSENSUS), ..plain.control.machine },
             ..plain.control
         },
         // A task that finds no instance is tried again when the service scheduler comes by: it says so in a service event
@@ -140,3 +142,7 @@ fn founding_days(profile: &mut Profile) {
         ..application_load_balancer()
     });
 }
+
+/// A service in the cloud: who leads it is not to be seen. That agents connect again within a minute is an assumption.
+const CONSENSUS: Consensus =
+    Consensus::single(Span::from_secs(1), Rejoin { least: Span::ZERO, most: Span::from_secs(60), closed: true });

@@ -4,6 +4,7 @@
 //! own value; what several values must satisfy together is checked by [`Profile::validate`] after all are set.
 //! Start at [`Profile::set`]; the flags themselves are in one file per orchestrator.
 
+use super::consensus::{Ballot, Consensus, Raft};
 use std::fmt;
 
 use super::pressure::Signals;
@@ -423,6 +424,21 @@ macro_rules! flag {
     ($name:literal, $doc:literal, $source:literal, $kind:expr, $($path:ident).+) => {
         flag!($name, $doc, $source, $kind, |p| p.$($path).+, |p, v| p.$($path).+ = field(v))
     };
+}
+
+/// Elections by votes, for profiles that have them.
+fn raft(profile: &Profile) -> Raft {
+    let Some(Consensus { ballot: Ballot::Raft(raft), .. }) = profile.control.machine.consensus else {
+        unreachable!("{VARIANT}")
+    };
+    raft
+}
+
+fn raft_mut(profile: &mut Profile) -> &mut Raft {
+    let Some(Consensus { ballot: Ballot::Raft(raft), .. }) = &mut profile.control.machine.consensus else {
+        unreachable!("{VARIANT}")
+    };
+    raft
 }
 
 #[path = "flags_autoscaling.rs"]

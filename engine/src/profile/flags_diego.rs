@@ -3,6 +3,7 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
+use crate::profile::consensus::{Ballot, Consensus};
 use crate::profile::{Absence, Choice, Dispatch, Drain, Expiry, FailureAction, Grace, Retry, Rollout};
 
 /// All of them.
@@ -181,5 +182,19 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "cloudfoundry/routing-release:jobs/gorouter/spec",
         Kind::PeriodSeconds,
         in discovery.absence, Absence::Expiry(Expiry { dial: Some(dial), .. }) => *dial
+    ),
+    flag!(
+        "lock_ttl",
+        "The lock of a BBS that died lapses so long after its last renewal (a constant).",
+        "cloudfoundry/locket:lock/schema.go",
+        Kind::Period,
+        in control.machine.consensus, Some(Consensus { ballot: Ballot::Lock(lock), .. }) => lock.ttl
+    ),
+    flag!(
+        "lock_retry_interval",
+        "Those who wait for a lock try so often (a constant).",
+        "cloudfoundry/locket:lock/lock_runner.go",
+        Kind::Span,
+        in control.machine.consensus, Some(Consensus { ballot: Ballot::Lock(lock), .. }) => lock.retry
     ),
 ];

@@ -4,6 +4,7 @@
 //! with the program in front. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
+use crate::profile::consensus::{Ballot, Consensus, Silence};
 use crate::profile::{Dispatch, Eviction, Grace, Probing, Profile, Rollout};
 use crate::time::Span;
 
@@ -59,7 +60,14 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "An agent that was known before and has not come back by then is unreachable.",
         "apache/mesos:docs/configuration/master.md",
         Kind::Period,
-        detection.startup_grace
+        |p| p.detection.startup_grace,
+        |p, v| {
+            let given = field(v);
+            p.detection.startup_grace = given;
+            if let Some(Consensus { silence: Silence::Within(after), .. }) = &mut p.control.machine.consensus {
+                *after = given;
+            }
+        }
     ),
     flag!(
         "agent_removal_rate_limit",
@@ -289,6 +297,13 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "mesosphere/mesos-dns:records/config.go",
         Kind::Seconds,
         discovery.name_poll
+    ),
+    flag!(
+        "zk_session_timeout",
+        "ZooKeeper takes a leader for lost after so long without a ping.",
+        "apache/mesos:src/master/constants.hpp, MASTER_CONTENDER_ZK_SESSION_TIMEOUT",
+        Kind::Period,
+        in control.machine.consensus, Some(Consensus { ballot: Ballot::Lock(lock), .. }) => lock.ttl
     ),
 ];
 

@@ -4,11 +4,13 @@
 //! here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, RestartMode, VARIANT, field};
+use super::{raft, raft_mut};
 use crate::model::Growth;
 use crate::profile::{Grace, Restart, Rollout};
+use crate::time::Span;
 
 /// Lives of nodes and allocations.
-pub(in crate::profile) const FLAGS: [Flag; 46] = [
+pub(in crate::profile) const FLAGS: [Flag; 48] = [
     flag!(
         "min_heartbeat_ttl",
         "Least time to live that a server grants with a heartbeat; chance adds up to as much again.",
@@ -330,5 +332,24 @@ pub(in crate::profile) const FLAGS: [Flag; 46] = [
         "measured on 1.1.2: 31 % of 661 took more than 0.1 s",
         Kind::Share,
         in rollout, Rollout::Groups(groups) => groups.evaluation.behind_permille
+    ),
+    flag!(
+        "bootstrap_expect",
+        "Servers, where no node of the scenario has the role `server`.",
+        "hashicorp/nomad:command/agent/config.go; three tolerate the loss of one",
+        Kind::Positive,
+        in control.machine.consensus, Some(consensus) => consensus.members
+    ),
+    flag!(
+        "raft_multiplier",
+        "Heartbeats and election time-outs of the servers are so many times as long.",
+        "hashicorp/nomad:command/agent/agent.go, convertServerConfig",
+        Kind::Positive,
+        |p| u32::try_from(raft(p).timeout.as_nanos() / 1_000_000_000).unwrap_or(u32::MAX),
+        |p, v| {
+            let times: u32 = field(v);
+            raft_mut(p).timeout = Span::from_secs(u64::from(times));
+            raft_mut(p).heartbeat = Span::from_millis(200 * u64::from(times));
+        }
     ),
 ];

@@ -3,6 +3,7 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, VARIANT, field};
+use super::{raft, raft_mut};
 use crate::profile::{
     Absence, Choice, Constraints, Dispatch, FailureAction, Grace, Restart, RestartCondition, Rollout, SlotOrder,
 };
@@ -339,6 +340,25 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "moby/moby:daemon/libnetwork/networkdb/cluster.go, retryInterval",
         Kind::Period,
         in discovery.absence, Absence::Gossip(gossip) => gossip.reconnect
+    ),
+    // Managers.
+    flag!(
+        "managers",
+        "Managers, where no node of the scenario has the role `manager`.",
+        "moby/swarmkit:design/raft.md: three tolerate the loss of one",
+        Kind::Positive,
+        in control.machine.consensus, Some(consensus) => consensus.members
+    ),
+    flag!(
+        "raft-election-tick",
+        "A manager that has not heard the leader for this many seconds, up to twice as many, stands for election; 1.12 had 3.",
+        "moby/swarmkit:manager/state/raft/raft.go, DefaultRaftConfig; docker/swarmkit#1639",
+        Kind::Positive,
+        |p| u32::try_from(raft(p).timeout.as_nanos() / 1_000_000_000).unwrap_or(u32::MAX),
+        |p, v| {
+            let ticks: u32 = field(v);
+            raft_mut(p).timeout = Span::from_secs(u64::from(ticks));
+        }
     ),
 ];
 

@@ -3,6 +3,7 @@
 //! Each name's default stands in the profile, not here. Start at [`FLAGS`].
 
 use super::{Field, Flag, Kind, Strategy, VARIANT, field};
+use crate::profile::consensus::{Ballot, Consensus};
 use crate::profile::{Choice, Polls, Profile, Restart, Weights};
 use crate::time::Span;
 
@@ -121,6 +122,13 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "an assumption: overlay networks with a key-value store, measured on Swarm mode 0.2-0.5 s",
         Kind::Span,
         discovery.lag
+    ),
+    flag!(
+        "replication-ttl",
+        "The lock of a primary that died lapses so long after its last renewal.",
+        "docker-archive/classicswarm:cli/flags.go",
+        Kind::Period,
+        in control.machine.consensus, Some(Consensus { ballot: Ballot::Lock(lock), .. }) => lock.ttl
     ),
 ];
 

@@ -3,6 +3,7 @@
 //! A profile without a part does not have its limits: `None` means that nothing of the kind is modelled for it.
 //! Start at [`Machine`].
 
+use super::consensus::Consensus;
 use crate::message::Level;
 use crate::time::Span;
 
@@ -23,6 +24,8 @@ pub struct Machine {
     pub etcd: Etcd,
     /// Scheduler and controllers: one of several instances leads.
     pub election: Election,
+    /// Members that elect one who does everything; `None`: parts that lead by leases.
+    pub consensus: Option<Consensus>,
     /// Nodes are known by keys in the store that expire; `None`: by what the control plane remembers.
     pub presence: Option<Presence>,
 }
@@ -204,6 +207,7 @@ impl Machine {
                 // Lists of a few thousand objects of each kind; not recorded.
                 sync: Span::from_millis(500),
             },
+            consensus: None,
             presence: None,
         }
     }

@@ -3,6 +3,7 @@
 //! What differs between releases of Marathon is in [`release`], newest first. Mesos is 1.11 throughout. Start at
 //! [`profile`].
 
+use super::consensus::{Ballot, Consensus, Lock, Quorum, Rejoin, Silence};
 use super::{
     AgentPolicy, ControlPlane, Detection, Discovery, Dispatch, Eviction, Framework, Grace, LaunchBackoff, Offers,
     Permits, Placement, Probing, Profile, Removal, ReplacePolicy, Replication, Restart, Rollout, Unreachable, Words,
@@ -20,7 +21,12 @@ pub(super) fn profile() -> Profile {
     let plain = super::plain::profile("marathon", "1.10", words);
     Profile {
         flags: flags::MARATHON,
-        control: ControlPlane { store_write: Span::from_millis(10), watch_lag: Span::from_millis(10), ..plain.control },
+        control: ControlPlane {
+            store_write: Span::from_millis(10),
+            watch_lag: Span::from_millis(10),
+            machine: super::machine::Machine { consensus: Some(CONSENSUS), ..plain.control.machine },
+            ..plain.control
+        },
         dispatch: Dispatch::Offers(offers()),
         // Whether an offer matches costs Marathon about a millisecond an instance; an assumption.
         placement: Placement {
@@ -141,3 +147,19 @@ pub(super) fn release(number: &str) -> Option<Profile> {
     }
     Some(profile)
 }
+
+/// Masters, of which ZooKeeper lets one lead, and Marathon beside them alike.
+const CONSENSUS: Consensus = Consensus {
+    members: 3,
+    quorum: Quorum::Majority,
+    role: "master",
+    // Source: apache/mesos:src/master/constants.hpp, `MASTER_CONTENDER_ZK_SESSION_TIMEOUT` 10 s; a ZooKeeper client pings
+    // three times in it.
+    ballot: Ballot::Lock(Lock { ttl: Span::from_secs(10), renewals: 3, retry: Span::ZERO }),
+    // Source: apache/mesos:src/master/constants.hpp, `DEFAULT_AGENT_REREGISTER_TIMEOUT`. Its limit for removals after that
+    // (`--recovery_agent_removal_limit`) is 100 %: it limits nothing.
+    silence: Silence::Within(Span::from_secs(600)),
+    // Source: apache/mesos:src/slave/constants.hpp, `DEFAULT_REGISTRATION_BACKOFF_FACTOR` 1 s.
+    rejoin: Rejoin { least: Span::ZERO, most: Span::from_secs(1), closed: true },
+    challenges: 0,
+};

@@ -25,12 +25,21 @@ pub enum Aspect {
     Rollouts,
     /// How clients learn of changes.
     Discovery,
+    /// What happens when whoever leads is lost.
+    ControlPlane,
 }
 
 impl Aspect {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Detection, Self::Rescheduling, Self::Duplicates, Self::Restarts, Self::Rollouts, Self::Discovery];
+    pub const ALL: [Self; 7] = [
+        Self::Detection,
+        Self::Rescheduling,
+        Self::Duplicates,
+        Self::Restarts,
+        Self::Rollouts,
+        Self::Discovery,
+        Self::ControlPlane,
+    ];
 
     /// In a word or two.
     pub fn name(self) -> &'static str {
@@ -41,6 +50,7 @@ impl Aspect {
             Self::Restarts => "restarts",
             Self::Rollouts => "rollouts",
             Self::Discovery => "discovery",
+            Self::ControlPlane => "leader loss",
         }
     }
 }
@@ -55,6 +65,7 @@ impl Profile {
             Aspect::Restarts => self.restart_words(),
             Aspect::Rollouts => self.rollout_words(),
             Aspect::Discovery => self.discovery_words(),
+            Aspect::ControlPlane => self.leader_words(),
         }
     }
 
@@ -253,6 +264,20 @@ impl Profile {
                 format!("{at_once}, {order}, {} between; a failure within {} {failure}", update.delay, update.monitor)
             }
         }
+    }
+
+    fn leader_words(&self) -> String {
+        let machine = &self.control.machine;
+        if let Some(consensus) = machine.consensus {
+            return consensus.words();
+        }
+        let lease = machine.election.lease;
+        let silent = if machine.presence.is_some() {
+            "nodes live as long as their keys, whoever leads"
+        } else {
+            "then silent nodes get their whole grace again"
+        };
+        format!("each part has another leader at most about {lease} after its death, when the lease is over; {silent}")
     }
 
     fn discovery_words(&self) -> String {

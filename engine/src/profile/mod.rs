@@ -10,6 +10,7 @@ mod autoscaling;
 mod balancer;
 mod cattle;
 mod composed;
+pub mod consensus;
 mod control_plane;
 mod deis;
 mod detection;

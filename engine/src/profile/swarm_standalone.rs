@@ -3,6 +3,7 @@
 //! A manager in front of single engines: it asks them what they have, and has no state of its own that it would restore.
 //! Recordings of a real one and what was made of them are in `docs/fidelity-swarm-standalone.md`.
 
+use super::consensus::{Ballot, Consensus, Lock, Quorum, Rejoin, Silence};
 use super::{
     AgentPolicy, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Placement, Polls, Ports,
     Profile, Queue, Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Watchdog, Weights,
@@ -20,6 +21,7 @@ pub(super) fn profile() -> Profile {
             // There is no store: this is the request to the engine. Measured: a create takes 10-30 ms.
             store_write: Span::from_millis(20),
             watch_lag: Span::from_millis(1),
+            machine: super::machine::Machine { consensus: Some(CONSENSUS), ..plain.control.machine },
             ..plain.control
         },
         queue: Queue { wake: Wake::Nothing, ..plain.queue },
@@ -86,3 +88,18 @@ pub(super) fn profile() -> Profile {
         ..plain
     }
 }
+
+/// Managers with `--replication`, of which one has the lock in the discovery store.
+const CONSENSUS: Consensus = Consensus {
+    members: 2,
+    quorum: Quorum::One,
+    role: "manager",
+    // Source: docker-archive/classicswarm:cli/flags.go, `replication-ttl` 20 s; docker/libkv:store/etcd/etcd.go, `holdLock`: renewed
+    // each third of it. Measured: 15.2-17.9 s after the kill; a clean stop does not release it.
+    ballot: Ballot::Lock(Lock { ttl: Span::from_secs(20), renewals: 3, retry: Span::ZERO }),
+    // Every manager polls all engines; only a primary has a watchdog that reschedules.
+    // Source: docker-archive/classicswarm:cli/manage.go, `run`; docker-archive/classicswarm#2092.
+    silence: Silence::Overlooked,
+    rejoin: Rejoin::NONE,
+    challenges: 0,
+};

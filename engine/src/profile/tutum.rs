@@ -3,6 +3,7 @@
 //! Actions are carried out once, when people ask for them. Nobody keeps a number, and an unreachable node is shown as
 //! such and nothing else. Start at [`profile`].
 
+use super::consensus::{Consensus, Rejoin};
 use super::{
     AgentPolicy, Balancer, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Grace,
     LocalRestart, Placement, Ports, Probing, Profile, Removal, Replaced, Replication, Restart, RestartWhen, Rollout,
@@ -20,6 +21,7 @@ pub(super) fn profile() -> Profile {
         control: ControlPlane {
             // From the service in the cloud to a node's Docker daemon. An assumption.
             watch_lag: Span::from_millis(200),
+            machine: super::machine::Machine { consensus: Some(CONSENSUS), ..plain.control.machine },
             ..plain.control
         },
         placement: Placement {
@@ -85,3 +87,6 @@ pub(super) const fn docker() -> LocalRestart {
         when: RestartWhen::Declared,
     }
 }
+
+/// A service in the cloud: who leads it is not to be seen. It contacts the nodes, not they it.
+const CONSENSUS: Consensus = Consensus::single(Span::from_secs(1), Rejoin::NONE);

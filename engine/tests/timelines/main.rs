@@ -7,6 +7,7 @@ mod founders;
 mod guard;
 mod jobs;
 mod kubernetes;
+mod leaders;
 mod marathon;
 mod nomad;
 mod nomad_placement;

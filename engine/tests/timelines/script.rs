@@ -279,6 +279,13 @@ impl Setup {
         self
     }
 
+    /// The first `n` nodes have a role.
+    pub(crate) fn role(mut self, role: &str, n: usize) -> Self {
+        let role = self.catalog.names.intern(role);
+        self.catalog.nodes.iter_mut().take(n).for_each(|(_, node)| node.roles.push(role));
+        self
+    }
+
     /// A template of one container, labelled `app: <app>`.
     pub(crate) fn template(&mut self, app: &str, image: &str) -> TemplateId {
         let image = self.catalog.image(image, Bytes(0));

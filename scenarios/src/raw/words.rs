@@ -62,13 +62,13 @@ words! {
 words! {
     /// A part of the control plane.
     Part, "a part of the control plane", {
-        Scheduler = "scheduler", Controllers = "controllers", ApiServer = "api-server", Etcd = "etcd",
+        Scheduler = "scheduler", Controllers = "controllers", ApiServer = "api-server", Etcd = "etcd", Manager = "manager",
     }
 }
 
 words! {
     /// Instances of a part of the control plane.
-    Which, "a choice of instances", { Leader = "leader", Follower = "follower", All = "all", }
+    Which, "a choice of instances", { Leader = "leader", Follower = "follower", Quorum = "quorum", All = "all", }
 }
 
 words! {

@@ -5,11 +5,14 @@
 //! tolerations run anew, waiting pods are tried at once, request rates are fresh. What a dead leader had decided and not
 //! sent is decided again by the next one; here that is the same decision, carried out late.
 //!
-//! `takeover` is what a new leader does first, `outage` what becomes of everything while the API cannot be used.
+//! That is for parts with leases; where one process does everything, its instances are `members` that elect one of them
+//! (`ballot`). `takeover` is what a new leader does first, `outage` what becomes of everything while the API cannot be used.
 //! Start at [`Control::control_plane`].
 //!
 //! Source: kubernetes/kubernetes:staging/src/k8s.io/client-go/tools/leaderelection/leaderelection.go.
 
+mod ballot;
+mod members;
 mod outage;
 mod presence;
 mod takeover;
@@ -17,12 +20,16 @@ mod takeover;
 use crate::control::{Alarm, Control, Cx};
 use crate::fact::{Client, Component, FactId, FactKind, Note, Subject};
 use crate::message::{InputKind, Instances, PartChange};
+use crate::model::Catalog;
 use crate::profile::Profile;
 use crate::rng::Purpose;
 use crate::time::{Span, Time};
 
 /// How many parts there are.
-const PARTS: usize = Component::Controllers as usize + 1;
+const PARTS: usize = Component::Manager as usize + 1;
+
+/// What each machine of a control plane with parts runs, the store first.
+const MACHINE: [Component; 4] = [Component::Store, Component::ApiServer, Component::Scheduler, Component::Controllers];
 
 /// The parts of the control plane and what waits for them.
 #[derive(Clone, Debug)]
@@ -44,6 +51,8 @@ pub(crate) struct Parts {
     elections: u32,
     /// Where nodes are known by keys: when the first of them could use the store again after its last outage.
     first_back: Time,
+    /// Those who can lead where one process does everything.
+    members: members::Members,
 }
 
 /// Who acts on an alarm.
@@ -58,7 +67,7 @@ pub(super) enum Owner {
 }
 
 impl Parts {
-    pub(super) fn new(profile: &Profile) -> Self {
+    pub(super) fn new(catalog: &Catalog, profile: &Profile) -> Self {
         let machine = &profile.control.machine;
         let mut total = [1; PARTS];
         total[Component::Store as usize] = machine.etcd.members;
@@ -75,12 +84,13 @@ impl Parts {
             mail: Vec::new(),
             elections: 0,
             first_back: Time::ZERO,
+            members: members::Members::new(catalog, profile),
         }
     }
 
     /// Everybody does their work: the common case.
     pub(super) fn at_work(&self) -> bool {
-        self.blocked.is_none() && self.idle == [None; PARTS]
+        self.blocked.is_none() && self.idle == [None; PARTS] && self.members.returning.is_empty()
     }
 
     /// Nobody acts on an owner's alarms now.
@@ -112,7 +122,9 @@ pub(super) fn owner(alarm: &Alarm) -> Owner {
         Alarm::Commit(_) | Alarm::Assign(_) | Alarm::Admitted { .. } => Owner::Api,
         Alarm::Evict { .. } | Alarm::DrainNext(_) => Owner::Api,
         Alarm::Send { client, .. } => client_owner(*client),
-        Alarm::BeatsAgain { .. } => Owner::Api,
+        Alarm::BeatsAgain { .. } | Alarm::NodeReturns { .. } => Owner::Api,
+        // Every manager polls, whoever leads.
+        Alarm::Poll { .. } => Owner::Nobody,
         Alarm::Elected { .. } | Alarm::RenewalFailed { .. } | Alarm::Reconnected { .. } => Owner::Nobody,
         _ => Owner::Part(Component::Controllers),
     }
@@ -130,9 +142,20 @@ pub(super) fn client_owner(client: Client) -> Owner {
 impl Control {
     /// Instances of a part stop or start.
     pub(super) fn control_plane(&mut self, cx: &mut Cx<'_>, cause: FactId, part: Component, change: PartChange) {
+        if self.parts.by_members() {
+            return self.command_members(cx, cause, change);
+        }
+        if part == Component::Manager {
+            // A machine of the control plane has an instance of each part.
+            return MACHINE.into_iter().for_each(|part| self.control_plane(cx, cause, part, change));
+        }
         let i = part as usize;
         let (alive, total) = (self.parts.alive[i], self.parts.total[i]);
-        let of = |which: Instances| if which == Instances::All { total } else { 1 };
+        let of = |which: Instances| match which {
+            Instances::Leader | Instances::Follower => 1,
+            Instances::Quorum => total - total / 2,
+            Instances::All => total,
+        };
         match change {
             PartChange::Stop(which) if alive > 0 => {
                 self.parts.alive[i] = alive.saturating_sub(of(which));
@@ -163,6 +186,7 @@ impl Control {
                 }
                 self.block_if_broken(cx, cause);
             }
+            Component::Manager => {}
         }
     }
 
@@ -188,6 +212,7 @@ impl Control {
                 }
                 self.unblock_if_whole(cx, cause);
             }
+            Component::Manager => {}
         }
     }
 
@@ -238,7 +263,8 @@ impl Control {
         self.parts.stamp[i] += 1;
         // Every node can lead where they are known by keys. A lease that ran out during an outage is taken by the first.
         let vacant = self.profile.control.machine.presence.is_some()
-            && self.parts.idle[i].is_some_and(|since| cx.now.since(since) + election.renew_deadline >= election.lease);
+            && self.parts.idle[i]
+                .is_some_and(|since| since < cx.now && cx.now.since(since) + election.renew_deadline >= election.lease);
         let expired = if vacant { self.parts.first_back.max(cx.now) } else { expired };
         let at = (expired + looked + election.sync).max(cx.now);
         cx.timers.set(at, cause, Alarm::Elected { part, stamp: self.parts.stamp[i] });
@@ -249,6 +275,9 @@ impl Control {
         let i = part as usize;
         if self.parts.stamp[i] != stamp || self.parts.alive[i] == 0 {
             return;
+        }
+        if part == Component::Manager {
+            return self.member_elected(cx, cause);
         }
         if part == Component::Store {
             cx.facts.record(cx.now, cause, FactKind::LeaderElected { component: part });

@@ -20,8 +20,11 @@ const LONGEST_RECONNECT: Span = Span::from_secs(30);
 const LEADING: [Component; 2] = [Component::Scheduler, Component::Controllers];
 
 impl Control {
-    fn broken(&self) -> bool {
-        self.parts.alive[Component::ApiServer as usize] == 0 || !self.parts.has_quorum() || self.drowned()
+    pub(super) fn broken(&self) -> bool {
+        self.parts.members.leaderless()
+            || self.parts.alive[Component::ApiServer as usize] == 0
+            || !self.parts.has_quorum()
+            || self.drowned()
     }
 
     /// Begins an outage if there is one.
@@ -102,6 +105,10 @@ impl Control {
         cause: FactId,
         kind: InputKind,
     ) -> Option<InputKind> {
+        if self.parts.blocked.is_none() && self.waits_for_return(&kind) {
+            self.parts.mail.push((cause, kind));
+            return None;
+        }
         match kind {
             InputKind::Heartbeats { node, beats } if self.parts.stops(Owner::Part(Component::Controllers)) => {
                 self.note_heartbeats(cx, cause, node, beats);

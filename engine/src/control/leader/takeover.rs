@@ -47,7 +47,7 @@ impl Control {
     }
 
     /// Every pod without a node is tried, whatever was known of it.
-    fn refill_queue(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn refill_queue(&mut self, cx: &mut Cx<'_>) {
         for pod in self.pods.ids() {
             let row = &self.pods[pod];
             if !row.gone && row.deleting.is_none() && row.assumed.is_none() {
@@ -82,8 +82,11 @@ impl Control {
         if steady && !healthy {
             return self.heartbeats(cx, cause, node, Beats::Steady);
         }
-        if healthy && self.profile.control.machine.presence.is_some() {
-            return; // Its key says how long it lives, whoever looks.
+        // Where a key says how long a node lives, it says so to whoever looks.
+        let keys = self.profile.control.machine.presence.is_some();
+        let memory = if keys { Memory::Kept } else { memory };
+        if healthy && steady && keys {
+            return;
         }
         if !steady && healthy {
             self.nodes[node].unknown = memory == Memory::Lost;

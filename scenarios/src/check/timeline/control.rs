@@ -26,6 +26,7 @@ impl Checker<'_> {
     fn control_plane(&mut self, raw: &ControlPlaneRaw, mark: Mark) -> Option<Action> {
         let instances = match raw.instances {
             Some(Which::Follower) => Instances::Follower,
+            Some(Which::Quorum) => Instances::Quorum,
             Some(Which::All) => Instances::All,
             Some(Which::Leader) | None => Instances::Leader,
         };
@@ -85,6 +86,7 @@ fn component(part: Part) -> Component {
         Part::Controllers => Component::Controllers,
         Part::ApiServer => Component::ApiServer,
         Part::Etcd => Component::Store,
+        Part::Manager => Component::Manager,
     }
 }
 
@@ -99,6 +101,14 @@ pub(super) fn part_in_words(part: Component, instances: Instances) -> &'static s
         (Component::Controllers, Instances::Follower) => "controllers that stand by",
         (Component::ApiServer, Instances::All) => "all API servers",
         (Component::ApiServer, Instances::Leader | Instances::Follower) => "one API server",
+        (Component::Scheduler, Instances::Quorum) => "most schedulers",
+        (Component::Controllers, Instances::Quorum) => "most controllers",
+        (Component::ApiServer, Instances::Quorum) => "most API servers",
+        (Component::Store, Instances::Quorum) => "a majority of the store",
+        (Component::Manager, Instances::All) => "the whole control plane",
+        (Component::Manager, Instances::Leader) => "the leading manager",
+        (Component::Manager, Instances::Follower) => "a manager that does not lead",
+        (Component::Manager, Instances::Quorum) => "a majority of the managers",
         (Component::Store, Instances::All) => "all members of the store",
         (Component::Store, Instances::Leader) => "the leader of the store",
         (Component::Store, Instances::Follower) => "a follower of the store",
