@@ -81,6 +81,16 @@ impl Profile {
         } else {
             format!(", looked for every {}", detection.monitor_period)
         };
+        if let Some(polls) = detection.polls {
+            return format!(
+                "{} when {} polls in a row fail, {} to {} apart, each given up after {}",
+                self.words.unhealthy,
+                polls.failures,
+                polls.wait,
+                polls.wait + polls.spread,
+                polls.timeout
+            );
+        }
         match detection.grace {
             Grace::Fixed(grace) => {
                 format!("{} after {grace} without a heartbeat (one every {beat}){looked}", self.words.unhealthy)
@@ -123,6 +133,11 @@ impl Profile {
             Eviction::Suspect => {
                 format!("each {pod} of the node is suspect: it stays in service until its replacement runs{later}")
             }
+            Eviction::Never if self.replication.watchdog.is_some() => {
+                format!(
+                    "only a {pod} that asks for it (reschedule on node failure) is made anew elsewhere, one after the other"
+                )
+            }
             Eviction::Never => {
                 format!("nobody acts on a silent node: each {pod} stays on it until the node is removed by hand")
             }
@@ -146,6 +161,9 @@ impl Profile {
                 format!(
                     "a suspect {pod} serves beside its replacement; whichever is there first when the node is back stays"
                 )
+            }
+            Eviction::Never if self.replication.watchdog.is_some() => {
+                format!("a {pod} that was moved runs twice until its first node is heard again, which then loses it")
             }
             Eviction::Never => format!("nothing is replaced, so no {pod} runs twice"),
             Eviction::AtOnce => {
