@@ -40,7 +40,9 @@ pub(super) struct Polling {
 impl Polling {
     fn plan(&mut self, from: Time, polls: &Polls) {
         let back_off = u64::from(self.failures.saturating_sub(polls.failures)).min(1_000);
-        self.due = from + polls.wait.times(1 + back_off) + self.luck.span(Span::ZERO, polls.spread);
+        self.due = from
+            + polls.wait.times(1 + back_off)
+            + self.luck.span(Span::ZERO, polls.longest - polls.wait.min(polls.longest));
     }
 }
 
@@ -51,7 +53,7 @@ impl Control {
         for node in self.catalog.nodes.ids().collect::<Vec<_>>() {
             let mut luck = self.streams.stream(Purpose::Heartbeat, node.0);
             // The loop has been running for long: the first poll is anywhere in its interval.
-            let longest = polls.wait + polls.spread;
+            let longest = polls.wait.max(polls.longest);
             let due = cx.now + luck.span(Span::ZERO, longest);
             let polling = Polling {
                 luck,

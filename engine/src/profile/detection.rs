@@ -34,8 +34,8 @@ pub struct Detection {
 pub struct Polls {
     /// Least wait from an answer to the next question.
     pub wait: Span,
-    /// Up to so much more, uniformly.
-    pub spread: Span,
+    /// Longest wait, the wait being uniform between the two; where it is below the least, that counts.
+    pub longest: Span,
     /// An answer may take so long.
     pub timeout: Span,
     /// The network says after so long that there is no such host.

@@ -4,7 +4,7 @@
 
 use super::{Field, Flag, Kind, Strategy, VARIANT, field};
 use crate::profile::consensus::{Ballot, Consensus};
-use crate::profile::{Choice, Polls, Profile, Restart, Weights};
+use crate::profile::{Choice, Profile, Restart, Weights};
 use crate::time::Span;
 
 /// All of them.
@@ -45,12 +45,7 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         "Longest wait between two looks at a healthy engine.",
         "docker-archive/classicswarm:cli/flags.go",
         Kind::Period,
-        |p| polls(p).wait + polls(p).spread,
-        |p, v| {
-            let longest: Span = field(v);
-            let polls = p.detection.polls.as_mut().expect("the flag is of a profile that polls");
-            polls.spread = longest - polls.wait.min(longest);
-        }
+        in detection.polls, Some(polls) => polls.longest
     ),
     flag!(
         "engine-failure-retry",
@@ -131,10 +126,6 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         in control.machine.consensus, Some(Consensus { ballot: Ballot::Lock(lock), .. }) => lock.ttl
     ),
 ];
-
-fn polls(profile: &Profile) -> Polls {
-    profile.detection.polls.expect("the flag is of a profile that polls")
-}
 
 fn weights(profile: &Profile) -> Weights {
     let Choice::Weights(weights) = profile.placement.choice else { unreachable!("{VARIANT}") };

@@ -84,11 +84,7 @@ impl Profile {
         if let Some(polls) = detection.polls {
             return format!(
                 "{} when {} polls in a row fail, {} to {} apart, each given up after {}",
-                self.words.unhealthy,
-                polls.failures,
-                polls.wait,
-                polls.wait + polls.spread,
-                polls.timeout
+                self.words.unhealthy, polls.failures, polls.wait, polls.longest, polls.timeout
             );
         }
         match detection.grace {

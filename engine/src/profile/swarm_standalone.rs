@@ -48,7 +48,7 @@ pub(super) fn profile() -> Profile {
         detection: Detection {
             polls: Some(Polls {
                 wait: Span::from_secs(30),
-                spread: Span::from_secs(30),
+                longest: Span::from_secs(60),
                 timeout: Span::from_secs(30),
                 unreachable: Span::from_secs(3),
                 failures: 3,
