@@ -45,7 +45,15 @@ impl Control {
         if row.paused {
             return;
         }
-        self.begin_replacing(workload, (new, old), policy);
+        if self.begin_replacing(workload, (new, old), policy) {
+            // Old instances that are still to be launched are not launched any more: the launch queue takes the new version.
+            // Source: mesosphere/marathon:src/main/scala/mesosphere/marathon/core/deployment/impl/TaskReplaceActor.scala.
+            let unlaunched = |r: &&RevisionState| r.wanted > r.active;
+            let fewer: Vec<_> = old.iter().filter(unlaunched).map(|r| (r.id, r.active)).collect();
+            if !fewer.is_empty() {
+                return self.write_wanted(cx, workload, fewer);
+            }
+        }
         let ready = |pod: &PodId| self.pods[*pod].tally().ready == 1;
         let healthy: Vec<PodId> = self.revisions[new.id].pods.iter().copied().filter(ready).collect();
         let update = self.replacing.get_mut(&workload).expect("it was begun above");
@@ -73,17 +81,17 @@ impl Control {
         self.write_wanted(cx, workload, changes);
     }
 
-    /// Computes the bounds of an update that is new, or was forced anew.
+    /// Computes the bounds of an update that is new, or was forced anew. True when it is.
     fn begin_replacing(
         &mut self,
         workload: WorkloadId,
         (new, old): (&RevisionState, &[RevisionState]),
         policy: &ReplacePolicy,
-    ) {
+    ) -> bool {
         let desired = self.workloads[workload].desired;
         let current = self.replacing.get(&workload);
         if current.is_some_and(|update| update.target == new.id && update.instances == desired) {
-            return;
+            return false;
         }
         let wish = &self.catalog.workloads[workload].wishes.update;
         let resident = self.is_resident(workload);
@@ -100,6 +108,7 @@ impl Control {
         let update = Replacing { target: new.id, instances: desired, bounds, killed: 0, healthy: BTreeSet::new() };
         self.replacing.insert(workload, update);
         self.forget_delay(new.id);
+        true
     }
 
     /// An old instance was lost in the middle of an update: a new one takes its place. True when that is so.

@@ -309,12 +309,6 @@ fn swarm_converges_after_everything() {
 }
 
 #[test]
-fn marathon_converges_after_everything() {
-    converges("marathon");
-    converges("marathon@1.4");
-}
-
-#[test]
 fn a_story_told_twice_is_the_same_story() {
     for profile in ["kubernetes", "swarm", "marathon"] {
         let facts = |_| live(profile, 3).lab.all(|_| true);
