@@ -3,6 +3,7 @@
 //! The comparison is made in the `fidelity` crate; here it is started and shown.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -10,10 +11,11 @@ use shakedown_engine::profile::Profile;
 use shakedown_fidelity::nomad;
 use shakedown_fidelity::placement::{self, Unusable};
 use shakedown_fidelity::recordings::Source;
-use shakedown_fidelity::{Agreement, kubernetes_page, timelines};
+use shakedown_fidelity::{Agreement, kubernetes_page, swarm, timelines};
 
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
+use crate::parallel;
 
 /// What can be compared.
 #[derive(Debug, Subcommand)]
@@ -26,6 +28,28 @@ pub(crate) enum Verb {
     KubernetesTimeline(TimelineArgs),
     /// Compute recorded placements of a real Nomad again: scores, candidates, what was filtered and exhausted
     Nomad(NomadArgs),
+    /// Run recorded experiments of a real Docker Swarm again with many seeds: dead nodes, partitions, updates, placement
+    Swarm(SwarmArgs),
+}
+
+/// Arguments of `conform swarm`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SwarmArgs {
+    /// A directory with recordings, an experiment a file, plain or compressed with zstd [default: the shipped ones]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Runs of each experiment
+    #[arg(long, value_name = "N", default_value_t = swarm::SEEDS as u32, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    seeds: u32,
+    /// Runs at the same time; results do not depend on it [default: one a core]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the page of the documentation instead
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "directory")]
+    write_docs: Option<PathBuf>,
 }
 
 /// Arguments of `conform nomad`.
@@ -81,6 +105,7 @@ pub(crate) fn conform(verb: &Verb, console: &mut Console) -> Result<Exit, Failur
         Verb::SwarmStandalone(args) => standalone(args, console),
         Verb::KubernetesTimeline(args) => timelines(args, console),
         Verb::Nomad(args) => nomad_placements(args, console),
+        Verb::Swarm(args) => swarm_experiments(args, console),
     }
 }
 
@@ -136,6 +161,21 @@ fn nomad_placements(args: &NomadArgs, console: &mut Console) -> Result<Exit, Fai
         None => show(&agreement, args.format, console),
     }
     Ok(if agreement.is_full() { Exit::Passed } else { Exit::Failed })
+}
+
+fn swarm_experiments(args: &SwarmArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let sources = match &args.directory {
+        Some(directory) => timelines::below(directory).map_err(unusable)?,
+        None => swarm::shipped(),
+    };
+    let workers = args.jobs.unwrap_or_else(parallel::cores);
+    let found = swarm::conform(&sources, (args.seeds as usize, workers)).map_err(unusable)?;
+    match (&args.write_docs, args.format) {
+        (Some(path), _) => fs::write(path, found.page()).map_err(Failure::file("write", path))?,
+        (None, Format::Text) => console.print(&found.text()),
+        (None, Format::Json) => console.line(format_args!("{:#}", found.json())),
+    }
+    Ok(if found.holds() { Exit::Passed } else { Exit::Failed })
 }
 
 fn show(agreement: &Agreement, format: Format, console: &mut Console) {

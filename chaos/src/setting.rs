@@ -57,6 +57,8 @@ pub struct NetworkModel {
     pub to_outside: Span,
     /// Each trip takes up to this much longer.
     pub jitter: Span,
+    /// From a link that works again until an agent has connected again, shortest and longest.
+    pub reconnect: (Span, Span),
     /// The network enforces network policies, as most do.
     pub policies: bool,
 }
@@ -160,6 +162,8 @@ impl Default for NetworkModel {
             to_control: Span::from_micros(500),
             to_outside: Span::from_millis(10),
             jitter: Span::from_micros(100),
+            // Client back-off, assumed to be 1 s give or take half.
+            reconnect: (Span::from_millis(500), Span::from_millis(1500)),
             // Calico, Cilium and most managed networks do; kubenet, flannel and kindnet before Kubernetes 1.32 do not.
             policies: true,
         }

@@ -10,6 +10,7 @@ pub mod nomad;
 pub mod placement;
 pub mod recordings;
 pub mod standalone;
+pub mod swarm;
 pub mod timeline;
 pub mod timelines;
 

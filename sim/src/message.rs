@@ -1,8 +1,8 @@
 //! Messages between control plane and agents, and what a lost link means for the connection.
 //!
 //! Order is kept per sender and receiver. Nothing is delivered to or sent by a host that is down. A message that is
-//! lost breaks the connection: the agent connects again some time after the link works (client back-off, assumed to be
-//! 1 s give or take half), and the engine learns of it as `Reconnected`. A starved agent writes slowly, and one that
+//! lost breaks the connection: the agent connects again some time after the link works (its client's back-off, a
+//! setting of the network), and the engine learns of it as `Reconnected`. A starved agent writes slowly, and one that
 //! cannot get a heartbeat out in time gets nothing else out either. Start at `send`.
 
 use shakedown_engine::fact::FactId;
@@ -13,9 +13,6 @@ use shakedown_engine::time::Span;
 use crate::event::{Event, Letter, Stamp};
 use crate::network::{GIVE_UP, Place};
 use crate::world::SimWorld;
-
-/// Shortest and longest wait before an agent tries to connect again.
-const RECONNECT: (Span, Span) = (Span::from_millis(500), Span::from_millis(1500));
 
 /// The connection of one agent to the control plane.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +39,9 @@ impl SimWorld {
             }
             Address::Control => Some(Span::ZERO),
         };
-        let trip = self.net.transit(place(from), place(to), self.network_draws.of(node));
+        // A connection needs both directions: what gets there without being acknowledged is no message.
+        let cut = self.links[node].cut;
+        let trip = self.net.transit(place(from), place(to), self.network_draws.of(node)).filter(|_| !cut);
         let Some(trip) = wrote.zip(trip).map(|(wrote, trip)| wrote + trip) else {
             return self.lost(node, cause);
         };
@@ -88,7 +87,8 @@ impl SimWorld {
     /// Plans that the agent tries again some time after it has `noticed`.
     fn plan_reconnect(&mut self, node: NodeId, noticed: Span, cause: FactId) {
         let stamp = self.stamp();
-        let wait = self.network_draws.of(node).span(RECONNECT.0, RECONNECT.1);
+        let reconnect = self.experiment.setting.network.reconnect;
+        let wait = self.network_draws.of(node).span(reconnect.0, reconnect.1);
         self.links[node].stamp = stamp;
         self.links[node].cause = cause;
         self.queue.push(self.now + noticed + wait, Event::Reconnect { node, stamp });
