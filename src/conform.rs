@@ -11,7 +11,7 @@ use shakedown_engine::profile::Profile;
 use shakedown_fidelity::nomad;
 use shakedown_fidelity::placement::{self, Unusable};
 use shakedown_fidelity::recordings::Source;
-use shakedown_fidelity::{Agreement, kubernetes_page, swarm, timelines};
+use shakedown_fidelity::{Agreement, kubernetes_page, standalone, swarm, timelines};
 
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
@@ -80,9 +80,15 @@ pub(crate) struct TimelineArgs {
 /// Arguments of `conform swarm-standalone`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StandaloneArgs {
-    /// A directory with recordings, one a file
+    /// A directory with recordings, one a file, plain or compressed with zstd [default: the shipped ones]
     #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    directory: Option<PathBuf>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the page of the documentation instead
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "directory")]
+    write_docs: Option<PathBuf>,
 }
 
 /// Arguments of `conform kubernetes`.
@@ -102,17 +108,25 @@ pub(crate) struct KubernetesArgs {
 pub(crate) fn conform(verb: &Verb, console: &mut Console) -> Result<Exit, Failure> {
     match verb {
         Verb::Kubernetes(args) => placements(args, console),
-        Verb::SwarmStandalone(args) => standalone(args, console),
+        Verb::SwarmStandalone(args) => standalone_swarm(args, console),
         Verb::KubernetesTimeline(args) => timelines(args, console),
         Verb::Nomad(args) => nomad_placements(args, console),
         Verb::Swarm(args) => swarm_experiments(args, console),
     }
 }
 
-fn standalone(args: &StandaloneArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let help = "name a directory with recordings as JSON files".to_owned();
-    let found = shakedown_fidelity::standalone::conform(&args.directory).map_err(|e| Failure::usage(e, help))?;
-    console.print(&found.text());
+fn standalone_swarm(args: &StandaloneArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let sources = match &args.directory {
+        Some(directory) => standalone::below(directory).map_err(unusable)?,
+        None => standalone::shipped_recordings(),
+    };
+    let profile = Profile::named("swarm-standalone").expect("it is built in");
+    let found = standalone::conform(&sources, &profile).map_err(unusable)?;
+    match (&args.write_docs, args.format) {
+        (Some(path), _) => fs::write(path, standalone::page(&found)).map_err(Failure::file("write", path))?,
+        (None, Format::Text) => console.print(&found.text()),
+        (None, Format::Json) => console.line(format_args!("{:#}", found.json())),
+    }
     Ok(if found.agrees() { Exit::Passed } else { Exit::Failed })
 }
 

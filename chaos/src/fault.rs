@@ -77,6 +77,13 @@ pub enum Action {
     },
     /// The service proxies of hosts hang or are gone: rules stay as they are; lifted: they start again.
     StopProxies(NodeSelection),
+    /// The agents of hosts are gone or hang, and their containers run on; lifted: they run again.
+    Agents {
+        /// Of which hosts.
+        nodes: NodeSelection,
+        /// How.
+        how: AgentFault,
+    },
     /// An operator closes nodes for new pods; lifted: opens them again.
     Cordon(NodeSelection),
     /// An operator opens nodes for new pods.
@@ -197,6 +204,17 @@ pub enum CpuClass {
     RealTime,
 }
 
+/// What is wrong with an agent: kubelet, Docker daemon, Nomad client. The host and the network are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AgentFault {
+    /// Stopped in good order: a Docker engine ends its containers first, all others leave them alone. Then as `Killed`.
+    Stopped,
+    /// The process is gone, and the host refuses who asks for it.
+    Killed,
+    /// The process is there and does nothing; who asks waits.
+    Frozen,
+}
+
 /// Two sides of a network fault and its direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -281,6 +299,13 @@ pub enum Effect {
     StopProxies {
         /// Which.
         nodes: Vec<NodeId>,
+    },
+    /// The agents of these hosts are gone or hang.
+    Agents {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// How.
+        how: AgentFault,
     },
     /// Containers of these pods are killed where they run.
     CrashPods {

@@ -64,6 +64,35 @@ const SHIPPED: &[Shipped] = recordings![
     "kubernetes/timelines2/13_preemption_cascade.json",
     "nomad/cluster_alloc_metrics.json",
     "nomad/placement.jsonl",
+    "swarm-standalone/a_binpack_cpu.json",
+    "swarm-standalone/a_binpack_equal6g.json",
+    "swarm-standalone/a_binpack_mem.json",
+    "swarm-standalone/a_binpack_noreq_1.json",
+    "swarm-standalone/a_binpack_noreq_2.json",
+    "swarm-standalone/a_binpack_noreq_3.json",
+    "swarm-standalone/a_filters_spread.json",
+    "swarm-standalone/a_random_noreq_1.json",
+    "swarm-standalone/a_random_noreq_2.json",
+    "swarm-standalone/a_spread_cpu.json",
+    "swarm-standalone/a_spread_equal6g.json",
+    "swarm-standalone/a_spread_mem.json",
+    "swarm-standalone/a_spread_noreq_1.json",
+    "swarm-standalone/a_spread_noreq_2.json",
+    "swarm-standalone/a_spread_noreq_3.json",
+    "swarm-standalone/b_arp_cs_1.json",
+    "swarm-standalone/b_blackhole_cb_1.json",
+    "swarm-standalone/b_blackhole_cc_1.json",
+    "swarm-standalone/b_cable_cj_1.json",
+    "swarm-standalone/b_crash_cg_1.json",
+    "swarm-standalone/b_crash_ck_1.json",
+    "swarm-standalone/d_hang.json",
+    "swarm-standalone/d_hang_2.json",
+    "swarm-standalone/e_clean_stop.json",
+    "swarm-standalone/e_clean_stop_cf.json",
+    "swarm-standalone/f_takeover_1.json",
+    "swarm-standalone/f_takeover_3.json",
+    "swarm-standalone/f_takeover_4.json",
+    "swarm-standalone/g_restart_policy_manager_down.json",
     "swarm/a_dockerd_1.json",
     "swarm/a_hb1_rd0_1.json",
     "swarm/a_hb1_rd5_1.json",
@@ -246,6 +275,7 @@ mod tests {
         }
         assert_eq!(shipped_below("kubernetes/timelines/").count(), 3);
         assert_eq!(shipped_below("kubernetes/timelines2/").count(), 28);
+        assert_eq!(shipped_below("swarm-standalone/").count(), 29);
     }
 
     #[test]

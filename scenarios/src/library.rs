@@ -31,6 +31,9 @@ const GUESTBOOK: (&str, &str) = ("manifests/guestbook.yaml", include_str!("../li
 const POLICY: (&str, &str) =
     ("manifests/policy-webhook.yaml", include_str!("../library/manifests/policy-webhook.yaml"));
 
+/// Two services of a standalone Swarm, with and without rescheduling.
+const CLASSIC: (&str, &str) = ("manifests/classic-swarm.yaml", include_str!("../library/manifests/classic-swarm.yaml"));
+
 macro_rules! embedded {
     ($($name:literal, $about:literal, [$($file:ident),*];)+) => {
         &[$(Embedded {
@@ -57,6 +60,8 @@ const LIBRARY: &[Embedded] = embedded! {
     "founders-cattle", "A host dies under Rancher: which containers come back by themselves?", [];
     "discovery-staleness", "A node dies and stays dead: how many requests still go to it?", [];
     "discovery-names", "A node dies and stays dead: how long do clients that resolve names go on asking it?", [];
+    "standalone-rescheduling", "A host of a standalone Swarm loses power for twenty minutes: whose containers are made anew, and when?", [CLASSIC];
+    "standalone-clean-stop-trap", "A Docker engine of a standalone Swarm is stopped for ten minutes, as for an upgrade: what runs afterwards?", [CLASSIC];
     "k8s-01-dead-node", "A node dies. Why does it take six minutes until its pods run elsewhere?", [];
     "k8s-02-mass-failure", "Sixty of 120 nodes of a zone die at once. How long does the last of them wait to be given up?", [];
     "k8s-03-zone-mostly-dead", "Sixty percent of two zones die. Why does nobody move the pods of the small one, and those of the large one so slowly?", [];

@@ -263,7 +263,7 @@ impl SimWorld {
         let trip = self.net.latency(here, control) + there.delay;
         let round_trip = trip + self.net.latency(control, here) + back.delay;
         let Some(cpu) = self.write_time(node).filter(|cpu| *cpu + round_trip < period) else { return Health::Silent };
-        if !host.up || self.beats[node].dead || there.cut || back.cut {
+        if !host.up || host.kept.away() || self.beats[node].dead || there.cut || back.cut {
             Health::Silent
         } else if there.pass < CERTAIN || back.pass < CERTAIN || round_trip + there.jitter + back.jitter >= period {
             Health::Lossy
@@ -283,6 +283,9 @@ impl SimWorld {
         let host = &self.hosts[node];
         if !host.up {
             return self.down_facts[node];
+        }
+        if let Some(away) = host.why_away() {
+            return away;
         }
         let link = self.net.cut_off(node);
         link.or_else(|| host.hog().map(|hog| hog.1)).unwrap_or(self.beats[node].cause)

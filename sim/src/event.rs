@@ -1,7 +1,7 @@
 //! What the simulated world has planned. Start at [`Event`].
 
 use shakedown_engine::fact::{Exit, FactId};
-use shakedown_engine::ids::{ImageId, NodeId, PodId, ServiceId, TrafficId};
+use shakedown_engine::ids::{FaultId, ImageId, NodeId, PodId, ServiceId, TrafficId};
 use shakedown_engine::message::{Address, Message};
 
 /// Identifies one plan: whoever made it keeps the newest stamp, and a plan with another one has been called off.
@@ -32,6 +32,8 @@ pub(crate) enum Event {
     LookUpAgain,
     /// A host has booted.
     Booted { node: NodeId, stamp: Stamp },
+    /// An agent that stops in good order has ended, unless its containers have not.
+    AgentEnds { node: NodeId, fault: FaultId },
     /// A container's current work is done.
     Done { cell: CellId, stamp: Stamp },
     /// A container ends, whatever it does.

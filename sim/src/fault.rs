@@ -47,6 +47,7 @@ impl FaultTarget for SimWorld {
             Effect::CrashPods { pods } => self.crash(pods, cause),
             Effect::Leak { pods, rate } => self.leak(fault, pods, *rate, cause),
             Effect::StopProxies { nodes } => self.stop_proxies(fault, nodes, cause),
+            Effect::Agents { nodes, how } => self.hold_agents(fault, nodes, *how, cause),
             Effect::FillMemory { nodes, permille } => self.fill(fault, nodes, (Stuff::Memory, *permille), cause),
             Effect::FillDisk { nodes, permille } => self.fill(fault, nodes, (Stuff::Disk, *permille), cause),
         }
@@ -67,6 +68,7 @@ impl FaultTarget for SimWorld {
         self.seal(fault, cause);
         self.unfill(fault, cause);
         self.start_proxies(fault, cause);
+        self.free_agents(fault, cause);
         let linked = self.net.lift(fault);
         self.links_changed(&linked, cause);
     }
@@ -118,6 +120,7 @@ impl SimWorld {
             return;
         }
         host.up = false;
+        host.agent_gone_with_host();
         self.memory_lost(node);
         let down = facts.record(self.now, cause, FactKind::HostDown { node });
         self.down_facts[node] = down;

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shakedown_chaos::fault::{CpuClass, CpuLoad};
+use shakedown_chaos::fault::{AgentFault, CpuClass, CpuLoad};
 use shakedown_chaos::setting::HostModel;
 use shakedown_engine::fact::FactId;
 use shakedown_engine::ids::{FaultId, NodeId, PodId};
 use shakedown_engine::model::NodeSpec;
 
+use crate::away::Kept;
 use crate::container::{Limits, MIN_SHARES, declared};
 use crate::cpu::{CORE, Claim, Level, fill, proportion};
 use crate::event::{CellId, Stamp};
@@ -72,6 +73,10 @@ pub(crate) struct Host {
     /// Containers whose own demand or work changed since.
     pub(crate) touched: Vec<CellId>,
     pub(crate) pods: BTreeSet<PodId>,
+    /// Faults that hold its agent.
+    pub(crate) agent_holds: BTreeMap<FaultId, (AgentFault, FactId)>,
+    /// What was to pass between its agent and its runtime meanwhile.
+    pub(crate) kept: Kept,
     /// Faults that hold it down.
     pub(crate) holds: BTreeSet<FaultId>,
     /// Intruders that want its CPU.
@@ -117,6 +122,8 @@ impl Host {
             why: FactId::NONE,
             touched: Vec::new(),
             pods: BTreeSet::new(),
+            agent_holds: BTreeMap::new(),
+            kept: Kept::default(),
             holds: BTreeSet::new(),
             hogs: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@
 //! Where to start: [`SimWorld`] is the whole; [`queue`] keeps its future; `runtime` runs containers; `cpu` shares cores.
 
 mod absence;
+mod away;
 mod balancer;
 mod beat;
 mod container;

@@ -85,7 +85,7 @@ impl SimWorld {
     }
 
     /// Plans that the agent tries again some time after it has `noticed`.
-    fn plan_reconnect(&mut self, node: NodeId, noticed: Span, cause: FactId) {
+    pub(crate) fn plan_reconnect(&mut self, node: NodeId, noticed: Span, cause: FactId) {
         let stamp = self.stamp();
         let reconnect = self.experiment.setting.network.reconnect;
         let wait = self.network_draws.of(node).span(reconnect.0, reconnect.1);
@@ -101,7 +101,7 @@ impl SimWorld {
             return;
         }
         self.links[node].stamp = 0;
-        if !self.hosts[node].up {
+        if !self.hosts[node].up || self.hosts[node].kept.away() {
             return;
         }
         self.thaw_view(node, link.cause);
@@ -111,7 +111,7 @@ impl SimWorld {
     }
 
     fn alive(&self, address: Address) -> bool {
-        agent_of(address).is_none_or(|node| self.hosts[node].up)
+        agent_of(address).is_none_or(|node| self.hosts[node].up && !self.hosts[node].kept.away())
     }
 }
 

@@ -19,7 +19,8 @@ impl SimWorld {
 
     /// Something that an answer depends on has changed.
     pub(crate) fn refresh_reach(&mut self, node: NodeId) {
-        let cause = if self.hosts[node].up { self.links[node].cause } else { self.down_facts[node] };
+        let away = self.hosts[node].why_away();
+        let cause = if self.hosts[node].up { away.unwrap_or(self.links[node].cause) } else { self.down_facts[node] };
         self.reach_after(node, cause);
     }
 
@@ -28,7 +29,7 @@ impl SimWorld {
         let Some(&before) = self.reaches.get(&node) else { return };
         let (here, control) = (Place::Node(node), Place::Control);
         let cut = self.net.path(here, control).cut || self.net.path(control, here).cut;
-        let reach = if self.hosts[node].up && !cut { Reach::Open } else { Reach::Unreachable };
+        let reach = if self.hosts[node].up && !cut { self.hosts[node].reach() } else { Reach::Unreachable };
         if reach != before {
             self.reaches.insert(node, reach);
             self.emit(cause, InputKind::Reach { node, reach });

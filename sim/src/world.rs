@@ -166,7 +166,9 @@ impl SimWorld {
 
     /// Tells the engine something at the present instant.
     pub(crate) fn emit(&mut self, cause: FactId, kind: InputKind) {
-        self.outbox.push(Input { cause, kind });
+        if let Some(kind) = self.keep_report(cause, kind) {
+            self.outbox.push(Input { cause, kind });
+        }
     }
 
     /// Moves the clock. Nothing may be due before `now`.
@@ -201,6 +203,7 @@ impl SimWorld {
             Event::Deliver(letter) => self.on_deliver(*letter),
             Event::LookUpAgain => self.on_look_up_again(),
             Event::Booted { node, stamp } => self.on_booted(node, stamp, facts),
+            Event::AgentEnds { node, fault } => self.on_agent_ends(node, fault),
             Event::Done { cell, stamp } => self.on_done(cell, stamp),
             Event::End { cell, stamp, why } => self.on_end(cell, stamp, why),
             Event::Hang { cell, stamp } => self.on_hang(cell, stamp),
@@ -238,7 +241,7 @@ impl World for SimWorld {
                 OrderKind::Heartbeats { node, period, jitter, first, missed } => {
                     self.order_beats(node, (period, jitter), (first, missed), cause);
                 }
-                OrderKind::Runtime { node, op } => self.run_op(node, op, cause),
+                OrderKind::Runtime { node, op } => self.run_unless_away(node, op, cause),
                 OrderKind::Balance { pod, check } => self.order_balance(pod, check, cause),
                 OrderKind::Measure { autoscaler, pods } => self.measure(autoscaler, &pods, cause),
                 OrderKind::Knock { node } => self.order_knock(node),

@@ -71,6 +71,9 @@ impl Impact {
             Action::StopProxies(hosts) => {
                 Self::physical(Effect::StopProxies { nodes: resolve::nodes(scene, hosts, lots) })
             }
+            Action::Agents { nodes, how } => {
+                Self::physical(Effect::Agents { nodes: resolve::nodes(scene, nodes, lots), how: *how })
+            }
             Action::Cordon(hosts) => Self::Operator(Operation::Cordon { nodes: resolve::nodes(scene, hosts, lots) }),
             Action::Uncordon(hosts) => {
                 Self::Operator(Operation::Uncordon { nodes: resolve::nodes(scene, hosts, lots) })
@@ -255,6 +258,7 @@ impl Impact {
                 | Effect::FillMemory { nodes, .. }
                 | Effect::FillDisk { nodes, .. }
                 | Effect::StopProxies { nodes }
+                | Effect::Agents { nodes, .. }
                 | Effect::Saturate { nodes, .. } => Some(nodes),
                 Effect::Network { .. } | Effect::CrashPods { .. } | Effect::Leak { .. } => None,
             },
@@ -280,6 +284,7 @@ impl Impact {
                 | Effect::FillMemory { nodes, .. }
                 | Effect::FillDisk { nodes, .. }
                 | Effect::StopProxies { nodes }
+                | Effect::Agents { nodes, .. }
                 | Effect::Saturate { nodes, .. } => Some(nodes),
                 Effect::Network { .. } | Effect::CrashPods { .. } | Effect::Leak { .. } => None,
             },

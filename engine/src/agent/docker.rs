@@ -93,6 +93,13 @@ impl Agent {
         }
     }
 
+    /// An engine that had stopped in good order runs again, on a host that never went down.
+    pub(super) fn start_again(&mut self, cx: &mut Context<'_>, cause: FactId) {
+        if std::mem::replace(&mut self.desk.closing, false) {
+            self.resume(cx, cause);
+        }
+    }
+
     /// The engine starts with what it had before.
     pub(super) fn resume(&mut self, cx: &mut Context<'_>, cause: FactId) {
         let pods: Vec<PodId> = self.pods.iter().map(|pod| pod.id).collect();

@@ -65,6 +65,7 @@ impl Agent {
     pub fn reconnected(&mut self, cx: &mut Context<'_>, cause: FactId) {
         let message = if self.desk.registered { Message::Hello } else { Message::Register };
         self.hands(cx).send(cause, message);
+        self.start_again(cx, cause);
     }
 
     /// The control plane says something.

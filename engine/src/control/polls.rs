@@ -123,7 +123,10 @@ impl Control {
             Reach::Open => return self.poll_succeeds(cx, node),
             Reach::Refused => return self.poll_fails(cx, node),
             _ if asked => return self.poll_fails(cx, node),
-            // The first request goes out on a connection of which nobody knows that it is dead.
+            // The first request goes out on a connection of which nobody knows that it is dead, and so may the second.
+            Reach::Unreachable if row.failures == 1 && row.luck.below(1_000) < u64::from(polls.pooled) => {
+                row.due = cx.now + polls.timeout;
+            }
             Reach::Unreachable if row.failures > 0 => row.due = cx.now + polls.unreachable,
             // Who is known to be unhealthy is asked for its specification, and that question has no time limit.
             Reach::Hung if !healthy => return,

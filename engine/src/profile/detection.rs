@@ -40,6 +40,9 @@ pub struct Polls {
     pub timeout: Span,
     /// The network says after so long that there is no such host.
     pub unreachable: Span,
+    /// In so many of a thousand cases a second dead connection is in the pool, so that the second question, too, is given
+    /// up only after `timeout`.
+    pub pooled: u32,
     /// Failures in a row that make a node unhealthy; each further one makes the wait longer by itself.
     pub failures: u32,
     /// A broken stream of events is set up again within this time of the node's return.

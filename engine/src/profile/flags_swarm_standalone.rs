@@ -69,6 +69,13 @@ pub(in crate::profile) const FLAGS: &[Flag] = &[
         in detection.polls, Some(polls) => polls.unreachable
     ),
     flag!(
+        "second-dead-connection",
+        "Share of cases in which a second dead pooled connection makes the second look last as long as the first.",
+        "fitted to 1.2.9: one of 16 detections on the same wire",
+        Kind::Share,
+        in detection.polls, Some(polls) => polls.pooled
+    ),
+    flag!(
         "reschedule-create",
         "Time that the watchdog takes to make one container.",
         "measured on 1.2.9: 15-30 ms",

@@ -131,7 +131,8 @@ impl Profile {
             Dispatch::Offers(_) => honoured_by_offers(wish),
             _ => self.restart.honours(wish) || self.placement.honours(wish),
         };
-        let asked = self.discovery.honours(wish);
+        let watched = wish == Wish::LostReschedule && self.replication.watchdog.is_some();
+        let asked = watched || self.discovery.honours(wish);
         launches || asked || self.eviction.honours(wish) || self.rollout.honours(wish)
     }
 }

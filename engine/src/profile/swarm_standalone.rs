@@ -51,6 +51,8 @@ pub(super) fn profile() -> Profile {
                 longest: Span::from_secs(60),
                 timeout: Span::from_secs(30),
                 unreachable: Span::from_secs(3),
+                // Fitted: one of 16 recorded detections on the same wire.
+                pooled: 62,
                 failures: 3,
                 event_retry: Span::from_secs(10),
             }),

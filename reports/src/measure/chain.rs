@@ -192,6 +192,7 @@ pub fn is_operation(action: &Action) -> bool {
             | Action::FillMemory { .. }
             | Action::FillDisk { .. }
             | Action::StopProxies(_)
+            | Action::Agents { .. }
             | Action::StopPart { .. }
             | Action::Flood(_)
     )

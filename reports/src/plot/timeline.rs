@@ -130,6 +130,7 @@ fn open_end(run: &Run, fault: FaultId) -> Option<Time> {
                 | Action::FillMemory { .. }
                 | Action::FillDisk { .. }
                 | Action::StopProxies(_)
+                | Action::Agents { .. }
                 | Action::StopPart { .. }
                 | Action::Flood(_)
                 | Action::Taint { .. }

@@ -6,7 +6,7 @@
 
 use regex_lite::Regex;
 use shakedown_engine::labels::{Requirement, Selector};
-use shakedown_engine::model::{HOSTNAME_LABEL, NodeTerm, PodTemplate, Weighted, Wishes};
+use shakedown_engine::model::{HOSTNAME_LABEL, NodeTerm, PodTemplate, Rule, Weighted, Wishes};
 use shakedown_engine::profile::Wish;
 
 use super::Reader;
@@ -111,6 +111,7 @@ impl Reader<'_, '_> {
     /// A condition on nodes.
     fn constrain(&mut self, text: &str, mark: Mark, template: &mut PodTemplate) {
         let Some(Expression { key, equal, soft, value }) = self.expression(text, mark) else { return };
+        template.wishes.rules.extend(Rule::parse(&format!("constraint:{text}")));
         // `node` is a name or an id; everything else is a label of the engine.
         let label = if key == "node" { HOSTNAME_LABEL } else { key };
         let Some(requirement) = self.on_label(label, equal, value, mark) else { return };
@@ -132,6 +133,7 @@ impl Reader<'_, '_> {
     /// A condition on containers of the same node.
     fn attract(&mut self, text: &str, mark: Mark, template: &mut PodTemplate) {
         let Some(Expression { key, equal, soft, value }) = self.expression(text, mark) else { return };
+        template.wishes.rules.extend(Rule::parse(&format!("affinity:{text}")));
         if matches!(key, "container" | "image" | "id") || value.contains('*') || value.starts_with('/') {
             let why = "containers are known by their labels here: write `com.docker.compose.service==NAME`";
             self.low.unmodelled.field(&format!("{NAMESPACE}affinities: {key}"), why, mark);

@@ -43,6 +43,12 @@ shape! {
         fill: Option<At<FillRaw>>,
         /// Service proxies that hang or are gone: their nodes keep the rules that they have.
         stop_proxies: Option<At<NodesRaw>>,
+        /// Agents are stopped in good order. The engine of standalone Swarm ends its containers first; under all others they run on.
+        stop_agent: Option<At<NodesRaw>>,
+        /// Agents crash: hosts refuse who asks for them, containers run on.
+        kill_agent: Option<At<NodesRaw>>,
+        /// Agents hang: who asks them waits, containers run on.
+        freeze_agent: Option<At<NodesRaw>>,
         /// Nodes are closed for new pods.
         cordon: Option<At<NodesRaw>>,
         /// Nodes are opened for new pods.

@@ -1,6 +1,7 @@
 //! The world driven by hand: orders in, inputs and facts out, without an engine. Start at [`Rig`].
 
 mod absence;
+mod away;
 mod churn;
 mod cpu;
 mod heartbeats;

@@ -1,6 +1,6 @@
 //! One entry into its action: names become ids, new images become templates.
 
-use shakedown_chaos::fault::{Action, CpuClass, CpuLoad, Link, PodDeath};
+use shakedown_chaos::fault::{Action, AgentFault, CpuClass, CpuLoad, Link, PodDeath};
 use shakedown_chaos::select::{Mode, NodeSelection, PodSelection, Side};
 use shakedown_chaos::setting::Growth;
 use shakedown_engine::ids::{TemplateId, WorkloadId};
@@ -41,7 +41,7 @@ impl Checker<'_> {
     }
 
     fn on_nodes(&mut self, raw: &EntryRaw) -> Option<Action> {
-        let simple: [Kind<'_, NodesRaw, NodeSelection>; 8] = [
+        let simple: [Kind<'_, NodesRaw, NodeSelection>; 11] = [
             (&raw.kill, Action::Kill),
             (&raw.restore, Action::Restore),
             (&raw.restart, Action::Restart),
@@ -50,6 +50,9 @@ impl Checker<'_> {
             (&raw.drain, Action::Drain),
             (&raw.remove_node, Action::RemoveNode),
             (&raw.stop_proxies, Action::StopProxies),
+            (&raw.stop_agent, |nodes| Action::Agents { nodes, how: AgentFault::Stopped }),
+            (&raw.kill_agent, |nodes| Action::Agents { nodes, how: AgentFault::Killed }),
+            (&raw.freeze_agent, |nodes| Action::Agents { nodes, how: AgentFault::Frozen }),
         ];
         for (nodes, action) in simple {
             if let Some(nodes) = nodes {
@@ -374,6 +377,14 @@ impl Checker<'_> {
                 format!("fill disks of {} by {}%", self.nodes_in_words(nodes), permille / 10)
             }
             Action::StopProxies(nodes) => format!("stop the proxies of {}", self.nodes_in_words(nodes)),
+            Action::Agents { nodes, how } => {
+                let verb = match how {
+                    AgentFault::Stopped => "stop",
+                    AgentFault::Killed => "kill",
+                    AgentFault::Frozen => "freeze",
+                };
+                format!("{verb} the agents of {}", self.nodes_in_words(nodes))
+            }
             Action::Cordon(nodes) => format!("cordon {}", self.nodes_in_words(nodes)),
             Action::Uncordon(nodes) => format!("uncordon {}", self.nodes_in_words(nodes)),
             Action::Drain(nodes) => format!("drain {}", self.nodes_in_words(nodes)),
