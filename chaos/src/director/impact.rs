@@ -156,10 +156,12 @@ impl Impact {
         }
     }
 
-    /// Whether it cuts a host off from the control plane.
+    /// Whether it cuts a host, or its agent, off from the control plane.
     pub(super) fn cuts_off(&self, node: NodeId) -> bool {
-        let Self::Physical { effect: Effect::Network { from, to, rule: NetworkRule::Cut, .. }, .. } = self else {
-            return false;
+        let (from, to) = match self {
+            Self::Physical { effect: Effect::Agents { nodes, .. }, .. } => return nodes.contains(&node),
+            Self::Physical { effect: Effect::Network { from, to, rule: NetworkRule::Cut, .. }, .. } => (from, to),
+            _ => return false,
         };
         (from.control && to.nodes.contains(&node)) || (to.control && from.nodes.contains(&node))
     }

@@ -167,7 +167,8 @@ impl<'a> View<'a> {
             active: 0,
             ready: 0,
             updated: 0,
-            working: row.sync_planned,
+            // Where nobody is to replace what is gone, nobody is at fault either.
+            working: row.sync_planned || self.control.profile.replication.once,
             rolling: row.rollout.is_some() && !row.paused,
         };
         for &revision in &row.revisions {

@@ -18,7 +18,7 @@ $ shakedown conform swarm-standalone
 
 Placement: each recorded container is asked of the engine's own scheduler, with what was placed before; the recorded host must be
 among the hosts between which only luck decides, and what was refused must find none. Times: 1,000 seeds of the engine's own polls
-are told what one gets who asks the host, for as long as the host was away. A recorded time is *usual* within 5-95 % of them, *rare*
+are told what one gets who asks the host: for detection from the fault on, for the return for as long as the host was away. A recorded time is *usual* within 5-95 % of them, *rare*
 within 0.1-99.9 %, *never* outside.
 ";
 

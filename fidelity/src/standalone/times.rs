@@ -19,6 +19,8 @@ use super::found::{Found, SEEDS, Timed};
 
 /// When the fault comes: long after the start, so that polls are anywhere in their interval.
 const FAULT: u64 = 500;
+/// Seconds after which nothing is left to detect.
+const LASTING: u64 = 600;
 
 /// Times of detection and of return, once for each kind of silence and length of absence.
 pub(super) type Known = BTreeMap<(u8, u64), ([f64; 5], [f64; 5])>;
@@ -44,7 +46,9 @@ pub(super) fn times(found: &mut Found, (profile, known): (&Profile, &mut Known),
     let back = |event: &&Value| event["kind"] == "host_api_back" || event["kind"] == "heal";
     let healed = events.into_iter().flatten().find(back).and_then(|event| event["t"].as_f64());
     let away = healed.unwrap_or(400.0);
-    let (detect, returns) = *known.entry((key, away as u64)).or_insert_with(|| bands(profile, (reach, away)));
+    // When a fault was healed depended on what had been seen by then, so detections are of one that stays.
+    let (detect, _) = *known.entry((key, LASTING)).or_insert_with(|| bands(profile, (reach, LASTING as f64)));
+    let (_, returns) = *known.entry((key, away as u64)).or_insert_with(|| bands(profile, (reach, away)));
     let timed = |what, recorded, band| Timed { file: file.to_owned(), what, recorded, band };
     found.times.extend(detections.into_iter().map(|recorded| timed("detection", recorded, detect)));
     // Observers share the first return of all: the removals of one manager wake the others.
