@@ -5,7 +5,6 @@
 use super::{Field, Flag, Kind, Strategy, VARIANT, field};
 use crate::profile::consensus::{Ballot, Consensus};
 use crate::profile::{Choice, Profile, Restart, Weights};
-use crate::time::Span;
 
 /// All of them.
 pub(in crate::profile) const FLAGS: &[Flag] = &[
