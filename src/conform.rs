@@ -11,7 +11,7 @@ use shakedown_engine::profile::Profile;
 use shakedown_fidelity::nomad;
 use shakedown_fidelity::placement::{self, Unusable};
 use shakedown_fidelity::recordings::Source;
-use shakedown_fidelity::{Agreement, kubernetes_page, standalone, swarm, timelines};
+use shakedown_fidelity::{Agreement, kubernetes_page, nomad_timelines, standalone, swarm, timelines};
 
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     Nomad(NomadArgs),
     /// Run recorded experiments of a real Docker Swarm again with many seeds: dead nodes, partitions, updates, placement
     Swarm(SwarmArgs),
+    /// Set recorded timelines of a real Nomad up again over many seeds: do the recorded times lie in their bands?
+    NomadTimeline(NomadTimelineArgs),
 }
 
 /// Arguments of `conform swarm`.
@@ -64,6 +66,20 @@ pub(crate) struct NomadArgs {
     /// Write the page of the documentation instead
     #[arg(long, hide = true, value_name = "FILE", conflicts_with = "directory")]
     write_docs: Option<PathBuf>,
+}
+
+/// Arguments of `conform nomad-timeline`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NomadTimelineArgs {
+    /// A directory with recordings, a timeline a file, plain or compressed with zstd [default: the shipped ones]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Runs behind each band
+    #[arg(long, default_value_t = nomad_timelines::SEEDS)]
+    seeds: u64,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// Arguments of `conform kubernetes-timeline`.
@@ -112,6 +128,7 @@ pub(crate) fn conform(verb: &Verb, console: &mut Console) -> Result<Exit, Failur
         Verb::KubernetesTimeline(args) => timelines(args, console),
         Verb::Nomad(args) => nomad_placements(args, console),
         Verb::Swarm(args) => swarm_experiments(args, console),
+        Verb::NomadTimeline(args) => nomad_lives(args, console),
     }
 }
 
@@ -143,6 +160,19 @@ fn timelines(args: &TimelineArgs, console: &mut Console) -> Result<Exit, Failure
     Ok(if found.all.is_full() { Exit::Passed } else { Exit::Failed })
 }
 
+fn nomad_lives(args: &NomadTimelineArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let sources = match &args.directory {
+        Some(directory) => nomad_timelines::below(directory).map_err(unusable)?,
+        None => nomad_timelines::shipped(),
+    };
+    let found = nomad_timelines::conform(&sources, args.seeds.max(1)).map_err(unusable)?;
+    match args.format {
+        Format::Text => console.print(&found.text()),
+        Format::Json => console.line(format_args!("{:#}", found.json())),
+    }
+    Ok(if found.holds() { Exit::Passed } else { Exit::Failed })
+}
+
 fn placements(args: &KubernetesArgs, console: &mut Console) -> Result<Exit, Failure> {
     let source = args.file.clone().map_or_else(|| Source::Shipped(placement::recording()), Source::File);
     let profile = Profile::named("kubernetes").expect("it is built in");
@@ -170,7 +200,10 @@ fn nomad_placements(args: &NomadArgs, console: &mut Console) -> Result<Exit, Fai
     let agreement = nomad::conform(&sources, &profile).map_err(unusable)?;
     match &args.write_docs {
         Some(path) => {
-            fs::write(path, nomad::page(&[nomad::part(&agreement)])).map_err(Failure::file("write", path))?;
+            let lives =
+                nomad_timelines::conform(&nomad_timelines::shipped(), nomad_timelines::SEEDS).map_err(unusable)?;
+            let page = nomad::page(&[nomad::part(&agreement)]) + &nomad_timelines::section(&lives);
+            fs::write(path, page).map_err(Failure::file("write", path))?;
         }
         None => show(&agreement, args.format, console),
     }

@@ -160,6 +160,8 @@ pub enum Action {
     Pause(WorkloadId),
     /// An operator lets the rollout go on.
     Resume(WorkloadId),
+    /// An operator takes canaries for good.
+    Promote(WorkloadId),
     /// An operator creates a workload.
     Apply(WorkloadId),
     /// An operator deletes a workload.

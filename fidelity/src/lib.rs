@@ -7,6 +7,7 @@
 mod agreement;
 mod docs;
 pub mod nomad;
+pub mod nomad_timelines;
 pub mod placement;
 pub mod recordings;
 pub mod standalone;

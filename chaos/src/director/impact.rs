@@ -106,6 +106,7 @@ impl Impact {
             &Action::Deploy { workload, template } => Self::Operator(Operation::Deploy { workload, template }),
             &Action::Undo(workload) => Self::Operator(Operation::Undo { workload }),
             &Action::Pause(workload) => Self::Operator(Operation::Pause { workload }),
+            &Action::Promote(workload) => Self::Operator(Operation::Promote { workload }),
             &Action::Resume(workload) => Self::Operator(Operation::Resume { workload }),
             &Action::Apply(workload) => Self::Operator(Operation::Apply { workload }),
             &Action::Delete(workload) => Self::Operator(Operation::Delete { workload }),

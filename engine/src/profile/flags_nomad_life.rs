@@ -10,7 +10,7 @@ use crate::profile::{Grace, Restart, Rollout};
 use crate::time::Span;
 
 /// Lives of nodes and allocations.
-pub(in crate::profile) const FLAGS: [Flag; 48] = [
+pub(in crate::profile) const FLAGS: [Flag; 50] = [
     flag!(
         "min_heartbeat_ttl",
         "Least time to live that a server grants with a heartbeat; chance adds up to as much again.",
@@ -297,6 +297,20 @@ pub(in crate::profile) const FLAGS: [Flag; 48] = [
         "hashicorp/nomad:nomad/deploymentwatcher/deployment_watcher.go, perJobEvalBatchPeriod",
         Kind::Span,
         in rollout, Rollout::Groups(groups) => groups.watcher_batch
+    ),
+    flag!(
+        "cross-deployment-batch-interval",
+        "Evaluations of all deployments' watchers are written together once in this time (a constant).",
+        "hashicorp/nomad:nomad/deploymentwatcher/deployments_watcher.go, CrossDeploymentUpdateBatchDuration",
+        Kind::Span,
+        in rollout, Rollout::Groups(groups) => groups.watcher_writes
+    ),
+    flag!(
+        "watch-latency",
+        "Until those who watch deployments and drains see what a client reported (measured on 1.1.2: 0.054-0.060 s).",
+        "recorded: fidelity/recordings/nomad/timelines/d_*, e_drain",
+        Kind::Span,
+        in rollout, Rollout::Groups(groups) => groups.news
     ),
     flag!(
         "evaluation-wait-min",

@@ -21,6 +21,10 @@ pub struct GroupPolicy {
     pub evaluation: EvaluationWait,
     /// Whoever watches a deployment asks for a look this long after a replica's health changed.
     pub watcher_batch: Span,
+    /// And it is written this much later, with what concerns other deployments.
+    pub watcher_writes: Span,
+    /// Until those who watch see what a client reported.
+    pub news: Span,
     /// Whoever drains nodes marks replicas this long after something changed.
     pub drainer_batch: Span,
     /// A drain forces out what is left after this.

@@ -141,6 +141,7 @@ impl Checker<'_> {
                 | "deploy"
                 | "undo"
                 | "pause"
+                | "promote"
                 | "resume"
                 | "apply"
                 | "delete"
@@ -200,6 +201,7 @@ fn kinds(raw: &EntryRaw) -> Vec<(&'static str, Mark)> {
         ("deploy", raw.deploy.as_ref().map(|v| v.mark)),
         ("undo", raw.undo.as_ref().map(|v| v.mark)),
         ("pause", raw.pause.as_ref().map(|v| v.mark)),
+        ("promote", raw.promote.as_ref().map(|v| v.mark)),
         ("suspend", raw.suspend.as_ref().map(|v| v.mark)),
         ("update_strategy", raw.update_strategy.as_ref().map(|v| v.mark)),
         ("ungate", raw.ungate.as_ref().map(|v| v.mark)),

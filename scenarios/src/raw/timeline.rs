@@ -77,6 +77,8 @@ shape! {
         undo: Option<At<WorkloadRef>>,
         /// The rollout is held.
         pause: Option<At<WorkloadRef>>,
+        /// Canaries are taken for good, and the update goes on (`nomad deployment promote`).
+        promote: Option<At<WorkloadRef>>,
         /// A job or cron job is suspended.
         suspend: Option<At<WorkloadRef>>,
         /// How a stateful set or daemon set is updated changes.

@@ -109,7 +109,8 @@ impl Control {
 
     /// Whoever watches a deployment collects news for a while before it asks for a look.
     pub(super) fn watcher_notices(&mut self, cx: &mut Cx<'_>, cause: FactId, workload: WorkloadId) {
-        let batch = self.group_policy().map_or(Span::ZERO, |policy| policy.watcher_batch);
+        let batch =
+            self.group_policy().map_or(Span::ZERO, |policy| policy.news + policy.watcher_batch + policy.watcher_writes);
         let group = self.groups.of.entry(workload).or_default();
         if !std::mem::replace(&mut group.watched, true) {
             cx.timers.set(cx.now + batch, cause, Alarm::Group(GroupAlarm::Watched(workload)));

@@ -11,6 +11,7 @@ use crate::control::{Alarm, Control, Cx};
 use crate::fact::{Client, Deletion, FactId, FactKind, Note, Subject};
 use crate::ids::{NodeId, PodId, WorkloadId};
 use crate::model::WorkloadKind;
+use crate::time::Span;
 
 /// A node that is being drained.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ impl Control {
             cx.timers.set(cx.now + deadline, cause, Alarm::Group(GroupAlarm::DrainOver { node, stamp }));
             self.drained_replica_gone(cx, node);
         }
-        self.wake_drainer(cx, cause);
+        self.wake_drainer(cx, cause, Span::ZERO);
         true
     }
 
@@ -48,10 +49,10 @@ impl Control {
     }
 
     /// Whoever drains looks again soon, if a node is being drained.
-    pub(super) fn wake_drainer(&mut self, cx: &mut Cx<'_>, cause: FactId) {
+    pub(super) fn wake_drainer(&mut self, cx: &mut Cx<'_>, cause: FactId, news: Span) {
         let Some(batch) = self.group_policy().map(|policy| policy.drainer_batch) else { return };
         if !self.groups.drains.is_empty() && !std::mem::replace(&mut self.groups.drainer_planned, true) {
-            cx.timers.set(cx.now + batch, cause, Alarm::Group(GroupAlarm::Drainer));
+            cx.timers.set(cx.now + news + batch, cause, Alarm::Group(GroupAlarm::Drainer));
         }
     }
 

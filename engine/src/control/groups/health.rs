@@ -32,9 +32,12 @@ impl Control {
             return; // Nobody waits for it.
         }
         let deadline = self.health_rule(workload, replica.deployment).1;
-        // The client says so with its next report.
+        // The client counts from when it hears of the replica, and says so with its next report.
+        // Measured on 1.1.2: 0.22-0.41 s after the deadline's end, counted from the plan.
         let batch = self.profile.agent.status_batch;
-        let report = self.streams.stream(Purpose::Evaluation, !pod.0).span(Span::ZERO, batch);
+        let mut luck = self.streams.stream(Purpose::Evaluation, !pod.0);
+        let news = self.group_policy().map_or(Span::ZERO, |policy| policy.news);
+        let report = luck.span(Span::ZERO, batch) + luck.span(Span::ZERO, batch) + news;
         cx.timers.set(cx.now + deadline + report, fact, Alarm::Group(GroupAlarm::Unhealthy { pod }));
     }
 
@@ -68,7 +71,8 @@ impl Control {
         let deployment = replica.deployment;
         let fact = cx.facts.record(cx.now, cause, FactKind::Noted { subject: Subject::Pod(pod), note: Note::Healthy });
         self.deployment_progress(cx, fact, (pod, deployment));
-        self.wake_drainer(cx, fact);
+        let news = self.group_policy().map_or(Span::ZERO, |policy| policy.news);
+        self.wake_drainer(cx, fact, news);
     }
 
     /// A replica should be healthy by now.

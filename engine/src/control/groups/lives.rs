@@ -123,7 +123,7 @@ impl Control {
         };
         if vacant.due.is_some_and(|(at, _)| at <= cx.now) && vacant.why == Why::Failed {
             vacant.why = Why::Due;
-            self.evaluate(cx, workload, cause);
+            self.evaluate_kept(cx, workload, cause);
         }
     }
 

@@ -190,9 +190,10 @@ impl Checker<'_> {
         if let Some(deploy) = &raw.deploy {
             return self.deploy(&deploy.value, deploy.mark, history);
         }
-        let simple: [(Operation, Kind<'_, WorkloadRef, WorkloadId>); 5] = [
+        let simple: [(Operation, Kind<'_, WorkloadRef, WorkloadId>); 6] = [
             (Operation::Rollout, (&raw.undo, Action::Undo)),
             (Operation::Hold, (&raw.pause, Action::Pause)),
+            (Operation::Promote, (&raw.promote, Action::Promote)),
             (Operation::Suspend, (&raw.suspend, Action::Pause)),
             (Operation::Resume, (&raw.resume, Action::Resume)),
             (Operation::Ungate, (&raw.ungate, Action::Ungate)),
@@ -218,7 +219,7 @@ impl Checker<'_> {
             Operation::Rollout => {
                 matches!(kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet)
             }
-            Operation::Hold => kind == WorkloadKind::Deployment,
+            Operation::Hold | Operation::Promote => kind == WorkloadKind::Deployment,
             Operation::Suspend => matches!(kind, WorkloadKind::Job | WorkloadKind::CronJob),
             Operation::Resume => {
                 matches!(kind, WorkloadKind::Deployment | WorkloadKind::Job | WorkloadKind::CronJob)
@@ -231,6 +232,7 @@ impl Checker<'_> {
                 Operation::Scale => ("be scaled", "a deployment, stateful set or replica set"),
                 Operation::Rollout => ("roll out", "a deployment, stateful set or daemon set"),
                 Operation::Hold => ("be held", "a deployment; jobs and cron jobs are held by `suspend`"),
+                Operation::Promote => ("be promoted", "a deployment"),
                 Operation::Suspend => ("be suspended", "a job or cron job; deployments are held by `pause`"),
                 Operation::Resume => ("be resumed", "a deployment, job or cron job"),
                 Operation::Redeclare => ("change how it is updated", "a stateful set or daemon set"),
@@ -416,6 +418,7 @@ impl Checker<'_> {
             }
             Action::Undo(id) => format!("undo {}", workload(id)),
             Action::Pause(id) => format!("pause {}", workload(id)),
+            Action::Promote(id) => format!("promote {}", workload(id)),
             Action::Resume(id) => format!("resume {}", workload(id)),
             Action::Apply(id) => format!("apply {}", workload(id)),
             Action::Delete(id) => format!("delete {}", workload(id)),
@@ -482,6 +485,7 @@ pub(super) enum Operation {
     Scale,
     Rollout,
     Hold,
+    Promote,
     Suspend,
     Resume,
     Redeclare,

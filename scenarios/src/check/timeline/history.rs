@@ -174,6 +174,7 @@ fn workload_of(action: &Action) -> Option<WorkloadId> {
         Action::Ungate(id)
         | Action::Undo(id)
         | Action::Pause(id)
+        | Action::Promote(id)
         | Action::Resume(id)
         | Action::Apply(id)
         | Action::Delete(id) => Some(*id),
