@@ -77,8 +77,9 @@ impl Control {
                 let wish = &spec.wishes.update;
                 let desired = self.workloads[workload].desired;
                 let part = |thousandths: u64| u64::from(desired) * thousandths;
-                let min = wish.min_health.map_or(u64::from(*min) * 10, u64::from);
-                let max = wish.max_over.map_or(u64::from(*max) * 10, |over| 1000 + u64::from(over));
+                let (usual_min, usual_max) = (u64::from(*min) * 10, u64::from(*max) * 10);
+                let min = wish.min_health.map_or(usual_min, u64::from);
+                let max = wish.max_over.map_or(usual_max, |over| 1000 + u64::from(over));
                 let floor = u32::try_from(part(min).div_ceil(1000)).unwrap_or(u32::MAX);
                 let ceiling = u32::try_from(part(max) / 1000).unwrap_or(u32::MAX);
                 Movement::Within(

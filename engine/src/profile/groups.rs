@@ -126,7 +126,7 @@ impl RescheduleRule {
             max_delay: wish.max_delay.unwrap_or(self.max_delay),
             attempts: wish.attempts.unwrap_or(self.attempts),
             interval: wish.interval.unwrap_or(self.interval),
-            unlimited: wish.unlimited.unwrap_or(self.unlimited && wish.attempts.is_none()),
+            unlimited: wish.unlimited.unwrap_or_else(|| self.unlimited && wish.attempts.is_none()),
         }
     }
 }

@@ -32,8 +32,8 @@ fn an_update_replaces_max_parallel_in_order_of_names_and_waits_for_health() {
     let mut members = old(10);
     let three = |members: &[Member]| outline(&decide(&Group { max_parallel: 3, ..group(members) })).0;
     assert_eq!(three(&members), [0, 1, 2]);
-    for slot in 0..3 {
-        members[slot] = Member { health: None, ..member(slot as u32, true) };
+    for (slot, one) in members.iter_mut().enumerate().take(3) {
+        *one = Member { health: None, ..member(slot as u32, true) };
     }
     assert_eq!(three(&members), []);
     members[0].health = Some(true);

@@ -39,7 +39,7 @@ struct Branch {
     /// Pods of the workload below it.
     pods: u32,
     nodes: Vec<NodeId>,
-    next: BTreeMap<Option<Symbol>, Branch>,
+    next: BTreeMap<Option<Symbol>, Self>,
 }
 
 /// How a node ranks: the smallest is best.
@@ -81,7 +81,7 @@ impl Scheduler {
     fn crowding(&self, class: ClassId, node: NodeId) -> Rank {
         let n = node.index();
         let own = self.classes[class].siblings.map_or(0, |counter| self.ledger.near(counter, n));
-        (self.penalty(class, node), own, self.usage.pods[n].saturating_sub(self.usage.terminating[n]) as u32)
+        (self.penalty(class, node), own, self.usage.pods[n].saturating_sub(self.usage.terminating[n]))
     }
 
     /// The best of feasible nodes; ties by 64 random bits.

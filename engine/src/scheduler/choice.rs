@@ -24,7 +24,7 @@ impl Scheduler {
             Choice::Strategy(usual) => {
                 let template = &self.catalog.templates[self.classes[class].template];
                 let wished = template.wishes.strategies.iter().find_map(|&wish| counted(wish));
-                self.score_by(class, scratch, wished.or(counted(usual)));
+                self.score_by(class, scratch, wished.or_else(|| counted(usual)));
                 scratch.pick(luck)
             }
             Choice::FewestOfWorkload { .. } => self.least_crowded(class, &scratch.feasible, luck),

@@ -80,7 +80,7 @@ impl Reader<'_, '_> {
             memory: reserved
                 .and_then(|node| self.amount(node, "memory", &SIZE))
                 .or(old.memory)
-                .or(old.memory_limit.filter(|limit| self.old && limit.0 > 0)),
+                .or_else(|| old.memory_limit.filter(|limit| self.old && limit.0 > 0)),
             cpu_limit: limits.and_then(|node| self.amount(node, "cpus", &CPUS)).or(old.cpu_limit),
             memory_limit: limits.and_then(|node| self.amount(node, "memory", &SIZE)).or(old.memory_limit),
         };

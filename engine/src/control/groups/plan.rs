@@ -135,7 +135,7 @@ impl Control {
         let before = group.vacant.remove(&slot);
         let number = group.deployment.as_ref().filter(|d| d.revision == current && d.stage == Stage::Running);
         let number = number.map_or(0, |d| d.number);
-        let former = replaces.map(|pod| self.pods[pod].revision).or(before.as_ref().map(|v| v.revision));
+        let former = replaces.map(|pod| self.pods[pod].revision).or_else(|| before.as_ref().map(|v| v.revision));
         let revision = if placement.old { former.unwrap_or(current) } else { current };
         let (chain, cause) = match before {
             Some(vacant) => (inherited(&vacant, placement.again, cx.now), vacant.fact),

@@ -30,7 +30,7 @@ impl Presence {
         }
         let (mut at, mut wait) = (due + self.patience, self.retry);
         while at < from {
-            at = at + wait.max(Span::from_millis(1));
+            at += wait.max(Span::from_millis(1));
             wait = wait.times(2).min(self.retry_max);
         }
         at
@@ -40,8 +40,7 @@ impl Presence {
 impl Control {
     /// The store can be written again after `since`: keys that were not renewed in time are gone.
     pub(super) fn keys_lapse(&mut self, cx: &mut Cx<'_>, cause: FactId, since: Time) {
-        let (Some(presence), Grace::Lease(ttl)) =
-            (self.profile.control.machine.presence, self.profile.detection.grace.clone())
+        let (Some(presence), Grace::Lease(ttl)) = (self.profile.control.machine.presence, self.profile.detection.grace)
         else {
             return;
         };

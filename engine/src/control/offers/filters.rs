@@ -49,7 +49,8 @@ impl Filters {
     /// are made on a grid. One that was never seen to decline began at the grid's own start.
     pub(super) fn idle(&self, node: NodeId, now: Time, (decline, grid): (Span, Span)) -> bool {
         let cycle = (decline.as_nanos() / grid.as_nanos().max(1) + 1) * grid.as_nanos().max(1);
-        let began = self.declined.get(&node).map_or(u64::from(node.0) * 7 * grid.as_nanos(), |d| d.until.as_nanos());
+        let phase = u64::from(node.0) * 7 * grid.as_nanos();
+        let began = self.declined.get(&node).map_or(phase, |d| d.until.as_nanos());
         // It is offered once a cycle and declines for the rest of it.
         (now.as_nanos().abs_diff(began)) % cycle >= grid.as_nanos()
     }

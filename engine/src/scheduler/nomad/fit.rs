@@ -82,7 +82,7 @@ pub(super) fn fit(cpu: Amount, memory: Amount, policy: &Sampled) -> f64 {
 /// What replicas of the job that are on the node already cost.
 pub(super) fn anti_affinity(there: u32, wanted: u32, batch: Batch, formula: Formula) -> Option<f64> {
     let penalty = match (formula, batch) {
-        (Formula::Mean, _) => -1.0 * (f64::from(there) + 1.0) / f64::from(wanted.max(1)),
+        (Formula::Mean, _) => -(f64::from(there) + 1.0) / f64::from(wanted.max(1)),
         (Formula::Sum, Batch::No) => -f64::from(there) * SERVICE_PENALTY,
         (Formula::Sum, Batch::Yes) => -f64::from(there) * BATCH_PENALTY,
     };

@@ -137,7 +137,7 @@ fn health(reader: &mut Reader<'_, '_>, container: &Node, essential: bool) -> Vec
         return Vec::new();
     }
     let positive =
-        |span: Option<Span>, default| span.filter(|span| !span.is_zero()).unwrap_or(Span::from_secs(default));
+        |span: Option<Span>, default| span.filter(|span| !span.is_zero()).unwrap_or_else(|| Span::from_secs(default));
     let period = positive(reader.seconds(node, "interval"), 30);
     let timeout = positive(reader.seconds(node, "timeout"), 5);
     let retries = reader.count(node, "retries").filter(|&n| n > 0).unwrap_or(3);

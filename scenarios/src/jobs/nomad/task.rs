@@ -68,7 +68,7 @@ fn resources(reader: &mut Reader<'_, '_>, task: &Node) -> Resources {
     let mark = node.map_or(task.mark, |node| node.mark);
     let mut read = |key: &str| node.and_then(|node| reader.count(node, key)).filter(|&n| n > 0);
     let (cpu, cores, memory) = (read("CPU"), read("Cores"), read("MemoryMB"));
-    let milli = cores.map(|cores| u64::from(cores) * 1000).or(cpu.map(u64::from)).unwrap_or(100);
+    let milli = cores.map(|cores| u64::from(cores) * 1000).or_else(|| cpu.map(u64::from)).unwrap_or(100);
     reader.room(milli, u64::from(memory.unwrap_or(300)) << 20, mark)
 }
 
