@@ -1,5 +1,7 @@
 //! Recordings of a real Docker Swarm, run again with a few seeds; and proof that the comparison can fail.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking, its helpers too")]
+
 use std::num::NonZeroUsize;
 
 use shakedown_fidelity::recordings::{Source, shipped};

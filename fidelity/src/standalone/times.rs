@@ -42,7 +42,7 @@ pub(super) fn times(found: &mut Found, (profile, known): (&Profile, &mut Known),
     if detections.is_empty() {
         detections = list("observers_disc_poll");
     }
-    detections.extend(one("disconnect_s_poll").or(one("disconnect_s")));
+    detections.extend(one("disconnect_s_poll").or_else(|| one("disconnect_s")));
     let back = |event: &&Value| event["kind"] == "host_api_back" || event["kind"] == "heal";
     let healed = events.into_iter().flatten().find(back).and_then(|event| event["t"].as_f64());
     let away = healed.unwrap_or(400.0);
@@ -52,7 +52,7 @@ pub(super) fn times(found: &mut Found, (profile, known): (&Profile, &mut Known),
     let timed = |what, recorded, band| Timed { file: file.to_owned(), what, recorded, band };
     found.times.extend(detections.into_iter().map(|recorded| timed("detection", recorded, detect)));
     // Observers share the first return of all: the removals of one manager wake the others.
-    let returned = one("back_after_api_s_poll").or(one("back_after_api_s"));
+    let returned = one("back_after_api_s_poll").or_else(|| one("back_after_api_s"));
     found.times.extend(returned.map(|recorded| timed("return", recorded, returns)));
 }
 

@@ -88,13 +88,13 @@ impl Machine {
             behaviour.shutdown = always + slow(by_load);
         }
         for (_, entry) in experiment.timeline.iter_mut() {
-            entry.at = entry.at + self.shift;
+            entry.at += self.shift;
             match entry.action {
-                Action::Deploy { .. } | Action::Scale { .. } | Action::Apply(_) => entry.at = entry.at + self.command,
-                Action::KillPods { .. } => entry.at = entry.at + slow(DEATH),
+                Action::Deploy { .. } | Action::Scale { .. } | Action::Apply(_) => entry.at += self.command,
+                Action::KillPods { .. } => entry.at += slow(DEATH),
                 _ => {}
             }
         }
-        experiment.duration = experiment.duration + self.shift;
+        experiment.duration += self.shift;
     }
 }

@@ -140,7 +140,7 @@ impl Outcome {
     fn unexplained_order(&self) -> usize {
         let Ok(compared) = &self.result else { return 0 };
         let open = |one: &&Ordered| {
-            exceptions::reason(&self.name, one.pair.0).or(exceptions::reason(&self.name, one.pair.1)).is_none()
+            exceptions::reason(&self.name, one.pair.0).or_else(|| exceptions::reason(&self.name, one.pair.1)).is_none()
         };
         compared.disordered().filter(open).count()
     }

@@ -107,7 +107,7 @@ fn differences(outcome: &Outcome, tell: &mut dyn FnMut(String)) {
     }
     for one in compared.disordered() {
         let (first, then) = one.pair;
-        let why = reason(name, first).or(reason(name, then)).unwrap_or("unexplained");
+        let why = reason(name, first).or_else(|| reason(name, then)).unwrap_or("unexplained");
         tell(format!("{name}: {first} before {then} in {:.1} % of the seeds: {why}", one.share * 100.0));
     }
 }

@@ -52,8 +52,11 @@ struct Event {
     state: Option<String>,
     des: Option<String>,
     err: Option<String>,
-    status: Option<BTreeMap<String, (Option<String>, Option<String>)>>,
+    status: Option<BTreeMap<String, Status>>,
 }
+
+/// State of a node and how reachable it is.
+type Status = (Option<String>, Option<String>);
 
 #[derive(Deserialize)]
 struct Sample {
