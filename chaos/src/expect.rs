@@ -48,6 +48,10 @@ pub enum Metric {
     Replacements,
     /// Highest number of replicas of one workload on one node. Count.
     MaxPerNode,
+    /// Different nodes on which replicas were ever placed. Count.
+    NodesUsed,
+    /// Replicas that were missing, each for as long as it was. Span, summed over replicas, per workload.
+    MissingTime,
     /// Share of requests answered by a newer revision. Ratio.
     NewRevisionShare,
     /// Pods that made room for others of higher priority. Count.
@@ -149,6 +153,8 @@ impl Metric {
         Self::Restarts,
         Self::Replacements,
         Self::MaxPerNode,
+        Self::NodesUsed,
+        Self::MissingTime,
         Self::NewRevisionShare,
         Self::Preemptions,
         Self::DrainEvictions,
@@ -183,6 +189,8 @@ impl Metric {
             Self::Restarts => "restarts",
             Self::Replacements => "replacements",
             Self::MaxPerNode => "max_per_node",
+            Self::NodesUsed => "nodes_used",
+            Self::MissingTime => "missing_time",
             Self::NewRevisionShare => "new_revision_share",
             Self::Preemptions => "preemptions",
             Self::DrainEvictions => "drain_evictions",
@@ -215,6 +223,7 @@ impl Metric {
             | Self::Downtime
             | Self::RolloutDuration
             | Self::JobDuration
+            | Self::MissingTime
             | Self::DuplicateTime => Unit::Span,
             Self::Availability | Self::RolloutAvailability | Self::NewRevisionShare => Unit::Ratio,
             Self::LostRequests
@@ -223,6 +232,7 @@ impl Metric {
             | Self::Restarts
             | Self::Replacements
             | Self::MaxPerNode
+            | Self::NodesUsed
             | Self::Preemptions
             | Self::DrainEvictions
             | Self::PressureEvictions

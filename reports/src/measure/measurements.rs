@@ -3,6 +3,8 @@
 //! One pass over the facts per family; all later questions are answered from these tables. Start at
 //! [`Measurements::new`], then [`Measurements::measure`].
 
+use std::collections::BTreeSet;
+
 use shakedown_chaos::expect::Metric;
 use shakedown_engine::fact::{Deletion, FactKind};
 use shakedown_engine::ids::{FaultId, ServiceId, WorkloadId};
@@ -106,6 +108,13 @@ impl Measurements {
             Metric::Replacements => self.count(scope, |t| &t.replacements),
             // Most replicas of one workload on one node at any time, those being deleted not counted.
             Metric::MaxPerNode => Distribution::new(self.workloads(scope).map(|w| Some(u64::from(w.max_per_node)))),
+            // Nodes to which a replica was ever bound, each once, whoever of the workloads it was.
+            Metric::NodesUsed => {
+                let places = self.replicas.places.iter().filter(|(workload, _)| scope.has(*workload));
+                Distribution::single(places.map(|(_, node)| node).collect::<BTreeSet<_>>().len() as u64)
+            }
+            // Wanted less available over time, from the moment when all were available for the first time.
+            Metric::MissingTime => Distribution::new(self.workloads(scope).map(|w| Some(w.missing.as_nanos()))),
             // Requests that reached a revision newer than the first, of all requests.
             Metric::NewRevisionShare => self.new_revision_share(scope),
             Metric::JobDuration => {
@@ -201,6 +210,7 @@ fn without_jobs(run: &Run, mut replicas: Replicas) -> Replicas {
     };
     for (_, totals) in replicas.workloads.iter_mut().filter(|(id, _)| is_job(**id)) {
         totals.downtime = shakedown_engine::time::Span::ZERO;
+        totals.missing = shakedown_engine::time::Span::ZERO;
         totals.desired = totals.available;
     }
     replicas
@@ -224,6 +234,7 @@ pub fn direction(metric: Metric) -> Direction {
         Metric::Evictions
         | Metric::Replacements
         | Metric::MaxPerNode
+        | Metric::NodesUsed
         | Metric::NewRevisionShare
         | Metric::Preemptions
         | Metric::DrainEvictions
@@ -240,6 +251,7 @@ pub fn direction(metric: Metric) -> Direction {
         | Metric::RolloutDuration
         | Metric::Pending
         | Metric::DuplicateTime
+        | Metric::MissingTime
         | Metric::Restarts
         | Metric::PressureEvictions
         | Metric::RefusedCreations

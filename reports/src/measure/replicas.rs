@@ -4,7 +4,7 @@
 //! nobody asked for its deletion: neither the store's optimism about a dead host nor the corpse's about itself counts.
 //! Start at [`Replicas::new`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shakedown_engine::fact::{Fact, FactKind};
 use shakedown_engine::ids::{Id, NodeId, PodId, RevisionId, WorkloadId};
@@ -28,6 +28,8 @@ pub struct WorkloadTotals {
     pub created: u32,
     /// Most replicas on one node at once.
     pub max_per_node: u32,
+    /// Replicas that were missing, each for as long as it was, after all wanted ones had been available for the first time.
+    pub missing: Span,
 }
 
 /// A moment at which a workload's numbers changed, and what they were after it.
@@ -88,6 +90,8 @@ pub struct Replicas {
     pub rollouts: Vec<RolloutTotals>,
     /// Not bound and not being deleted at the end.
     pub pending: BTreeMap<WorkloadId, u32>,
+    /// Every workload and node that ever came together.
+    pub places: BTreeSet<(WorkloadId, NodeId)>,
 }
 
 impl Replicas {
@@ -127,10 +131,27 @@ struct Follow {
     active: u32,
     was_full: bool,
     was_up: bool,
+    lacking: Lacking,
     down_since: Option<Time>,
     first_revision: Option<RevisionId>,
     rollout: Option<usize>,
     steps: Vec<Step>,
+}
+
+/// How many replicas have been missing since when.
+#[derive(Clone, Copy, Default)]
+struct Lacking {
+    since: Time,
+    replicas: u32,
+}
+
+impl Lacking {
+    /// What was missing up to now; from now on it is `replicas`.
+    fn turns(&mut self, at: Time, replicas: u32) -> Span {
+        let lasted = at.since(self.since).times(u64::from(self.replicas));
+        *self = Self { since: at, replicas };
+        lasted
+    }
 }
 
 struct Follower {
@@ -234,6 +255,8 @@ impl Follower {
         }
         follow.was_full |= available >= desired && desired > 0;
         follow.was_up |= available > 0;
+        let lacking = if follow.was_full { desired.saturating_sub(available) } else { 0 };
+        follow.totals.missing = follow.totals.missing + follow.lacking.turns(at, lacking);
         if follow.was_full {
             follow.totals.fewest = Some(follow.totals.fewest.map_or(available, |fewest| fewest.min(available)));
         }
@@ -313,6 +336,7 @@ impl Follower {
             if let Some(since) = follow.down_since {
                 follow.totals.downtime = follow.totals.downtime.max(run.end.since(since));
             }
+            follow.totals.missing = follow.totals.missing + follow.lacking.turns(run.end, 0);
             workloads.insert(id, follow.totals);
             steps.insert(id, follow.steps);
         }
@@ -320,7 +344,8 @@ impl Follower {
         for (_, pod) in pods.iter().filter(|(_, pod)| pod.bound.is_none() && pod.gone.is_none()) {
             *pending.entry(pod.workload).or_default() += 1;
         }
-        Replicas { workloads, steps, rollouts: self.rollouts, pending }
+        let places = self.on_node.into_keys().map(|(node, workload)| (workload, node)).collect();
+        Replicas { workloads, steps, rollouts: self.rollouts, pending, places }
     }
 }
 

@@ -33,6 +33,7 @@ fn a_killed_node_is_followed_from_detection_to_the_last_client() {
     check(&run, Metric::Evictions, Measured::Value(3));
     check(&run, Metric::Replacements, Measured::Value(3));
     check(&run, Metric::MaxPerNode, Measured::Value(6));
+    check(&run, Metric::NodesUsed, Measured::Value(2));
     check(&run, Metric::DuplicateTime, Measured::Value(0));
     check(&run, Metric::Pending, Measured::Value(0));
     let evaluation = evaluate(&run);
@@ -174,6 +175,8 @@ fn a_bad_rollout_stalls_and_is_never_complete() {
     let run = bad_rollout().close("bad-rollout", "");
     check(&run, Metric::RolloutDuration, Measured::Never);
     check(&run, Metric::Restarts, Measured::Value(2));
+    // The replica that went at 300.05 s is missing to the end: the new ones are never ready.
+    check(&run, Metric::MissingTime, millis(1_800_000 - 300_050));
     let evaluation = evaluate(&run);
     assert_eq!(worst(&evaluation, Metric::RolloutAvailability, Statistic::Min), Measured::Value(750_000));
     let [rollout] = evaluation.rollouts.as_slice() else { panic!("there is one rollout besides the creation") };
