@@ -33,6 +33,8 @@ const POLICY: (&str, &str) =
 
 /// Two services of a standalone Swarm, with and without rescheduling.
 const CLASSIC: (&str, &str) = ("manifests/classic-swarm.yaml", include_str!("../library/manifests/classic-swarm.yaml"));
+/// A service that publishes port 80.
+const PORT_80: (&str, &str) = ("manifests/port-80.yaml", include_str!("../library/manifests/port-80.yaml"));
 
 macro_rules! embedded {
     ($($name:literal, $about:literal, [$($file:ident),*];)+) => {
@@ -62,6 +64,21 @@ const LIBRARY: &[Embedded] = embedded! {
     "discovery-names", "A node dies and stays dead: how long do clients that resolve names go on asking it?", [];
     "standalone-rescheduling", "A host of a standalone Swarm loses power for twenty minutes: whose containers are made anew, and when?", [CLASSIC];
     "standalone-clean-stop-trap", "A Docker engine of a standalone Swarm is stopped for ten minutes, as for an upgrade: what runs afterwards?", [CLASSIC];
+    "walkthrough-by-hand", "The usual tour of an orchestrator, where nobody keeps a number of replicas. What is left for people to do?", [GUESTBOOK];
+    "difference-01-dead-node", "One of ten nodes loses its power. When do its three replicas run elsewhere?", [];
+    "difference-02-frozen-node", "A node is saturated until nothing on it answers, for two hours. Who moves its containers, and who never does?", [];
+    "difference-03-busy-node", "A node is busy, not dead. Who notices?", [];
+    "difference-05-short-partition", "Each of ten nodes is cut off for 20 s, one after the other. How many of 30 replicas are moved for nothing?", [];
+    "difference-06-long-partition", "A node is cut off for ten minutes. How long does its work run twice?", [];
+    "difference-11-flapping-node", "A node is away for 15 s in every minute, for half an hour. How often is work moved for it?", [];
+    "difference-12-crash-loop", "A container crashes a second after each start. How often is it started in an hour, and on how many nodes?", [];
+    "difference-13-packing", "Thirty different jobs of one task on ten nodes. Who spreads, who packs?", [];
+    "difference-13-spreading", "A hundred equal small tasks on ten nodes. How many are on the fullest?", [];
+    "difference-15-reservations", "Twenty containers of 9 GiB and sixty small ones on ten nodes of 16 GiB. Who queues, who kills?", [];
+    "difference-16-rolling-update", "Ten replicas get a new version. How long does it take, and how many serve meanwhile?", [];
+    "difference-17-bad-image", "The new version crashes a second after each start. How far does the rollout get?", [];
+    "difference-19-ports", "Twelve replicas publish port 80 on ten nodes. How many run?", [PORT_80];
+    "difference-20-drain", "Three of ten nodes are drained for maintenance. How much capacity is lost, in replica-seconds?", [];
     "k8s-01-dead-node", "A node dies. Why does it take six minutes until its pods run elsewhere?", [];
     "k8s-02-mass-failure", "Sixty of 120 nodes of a zone die at once. How long does the last of them wait to be given up?", [];
     "k8s-03-zone-mostly-dead", "Sixty percent of two zones die. Why does nobody move the pods of the small one, and those of the large one so slowly?", [];
