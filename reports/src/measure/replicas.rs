@@ -256,7 +256,7 @@ impl Follower {
         follow.was_full |= available >= desired && desired > 0;
         follow.was_up |= available > 0;
         let lacking = if follow.was_full { desired.saturating_sub(available) } else { 0 };
-        follow.totals.missing = follow.totals.missing + follow.lacking.turns(at, lacking);
+        follow.totals.missing += follow.lacking.turns(at, lacking);
         if follow.was_full {
             follow.totals.fewest = Some(follow.totals.fewest.map_or(available, |fewest| fewest.min(available)));
         }
@@ -336,7 +336,7 @@ impl Follower {
             if let Some(since) = follow.down_since {
                 follow.totals.downtime = follow.totals.downtime.max(run.end.since(since));
             }
-            follow.totals.missing = follow.totals.missing + follow.lacking.turns(run.end, 0);
+            follow.totals.missing += follow.lacking.turns(run.end, 0);
             workloads.insert(id, follow.totals);
             steps.insert(id, follow.steps);
         }
