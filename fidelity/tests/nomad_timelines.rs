@@ -9,13 +9,9 @@ use serde_json::Value;
 use shakedown_fidelity::nomad_timelines::{Found, SEEDS, conform, section, shipped};
 use shakedown_fidelity::recordings;
 
-fn seeds() -> u64 {
-    std::env::var("NOMAD_TIMELINE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
-}
-
 #[test]
 fn recorded_times_lie_in_their_bands_orders_are_the_recorded_ones_and_the_page_says_so() {
-    let found = conform(&shipped(), seeds()).unwrap();
+    let found = conform(&shipped(), SEEDS).unwrap();
     println!("{}", found.text());
     assert!(found.holds(), "{}", found.text());
     assert!(found.values.len() > 60, "{}", found.summary());

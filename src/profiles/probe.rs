@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shakedown_chaos::expect::{Metric, Statistic};
-use shakedown_engine::fact::FactKind;
+use shakedown_engine::fact::{FactKind, Note};
 use shakedown_engine::profile::Profile;
 use shakedown_engine::time::{Span, Time};
 use shakedown_reports::measure::{Measured, RolloutEnding, value_of};
@@ -97,10 +97,20 @@ fn seconds(nanos: u64) -> String {
     Span::from_secs((nanos + 500_000_000) / 1_000_000_000).to_string()
 }
 
-fn moves(_: &Run, of: &Evaluation) -> String {
-    match worst(of, Metric::TimeToReschedule) {
-        Measured::Value(nanos) => format!("after {}", seconds(nanos)),
-        Measured::Never | Measured::Nothing => "never".to_owned(),
+/// The first container that is started for the first time within a span of a run's time.
+fn first_start(run: &Run, from: Time, until: Time) -> Option<Time> {
+    let new = |kind| matches!(kind, FactKind::ContainerStarted { restarts: 0, .. });
+    run.facts.iter().find(|fact| fact.at > from && fact.at < until && new(fact.kind)).map(|fact| fact.at)
+}
+
+fn minute(n: u64) -> Time {
+    Time::ZERO + Span::from_secs(n * 60)
+}
+
+fn moves(run: &Run, _: &Evaluation) -> String {
+    match first_start(run, minute(1), run.end) {
+        Some(at) => format!("after {}", seconds(at.since(minute(1)).as_nanos())),
+        None => "never".to_owned(),
     }
 }
 
@@ -117,12 +127,12 @@ fn twice(_: &Run, of: &Evaluation) -> String {
 }
 
 fn returns(run: &Run, _: &Evaluation) -> String {
+    if first_start(run, minute(1), minute(30)).is_none() {
+        return "nothing left".to_owned();
+    }
     let node = run.catalog.nodes.iter().find(|(_, node)| run.catalog.names.text(node.name) == "n-3").map(|(id, _)| id);
-    let back = Time::ZERO + Span::from_secs(30 * 60);
-    let moved = run
-        .facts
-        .iter()
-        .any(|fact| fact.at >= back && matches!(fact.kind, FactKind::PodBound { node: to, .. } if Some(to) == node));
+    let binds = |kind| matches!(kind, FactKind::PodBound { node: to, .. } if Some(to) == node);
+    let moved = run.facts.iter().any(|fact| fact.at >= minute(30) && binds(fact.kind));
     if moved { "yes" } else { "no" }.to_owned()
 }
 
@@ -144,18 +154,24 @@ fn hangs(_: &Run, of: &Evaluation) -> String {
     .to_owned()
 }
 
-fn steps(_: &Run, of: &Evaluation) -> String {
+/// Where people do it, one by one.
+fn by_hand(run: &Run) -> &'static str {
+    let told = |kind| matches!(kind, FactKind::Noted { note: Note::UpdatedByHand, .. });
+    if run.profile.replication.once || run.facts.iter().any(|fact| told(fact.kind)) { "by hand: " } else { "" }
+}
+
+fn steps(run: &Run, of: &Evaluation) -> String {
     let Some(rollout) = of.rollouts.first() else { return "not by itself".to_owned() };
     let worst = format::percent_short(rollout.totals.worst_ppm.unwrap_or(0));
     match (rollout.totals.ending, rollout.totals.ended) {
         (RolloutEnding::Completed, Some(ended)) => {
-            format!("{}, {worst}", seconds(ended.since(rollout.totals.started).as_nanos()))
+            format!("{}{}, {worst}", by_hand(run), seconds(ended.since(rollout.totals.started).as_nanos()))
         }
         _ => format!("not done, {worst}"),
     }
 }
 
-fn bad_version(_: &Run, of: &Evaluation) -> String {
+fn bad_version(run: &Run, of: &Evaluation) -> String {
     let Some(rollout) = of.rollouts.first() else { return "not by itself".to_owned() };
     let worst = format::percent_short(rollout.totals.worst_ppm.unwrap_or(0));
     let end = match (rollout.totals.ending, rollout.totals.halted) {
@@ -164,11 +180,17 @@ fn bad_version(_: &Run, of: &Evaluation) -> String {
         (_, Some(_)) => "halts",
         (_, None) => "goes on",
     };
-    format!("{end}, {worst}")
+    format!("{}{end}, {worst}", by_hand(run))
 }
 
 fn room(_: &Run, of: &Evaluation) -> String {
-    if count(of, Metric::Pending) > 0 { "others wait" } else { "no, crowds" }.to_owned()
+    let lacks = of.workloads.first().is_some_and(|row| row.totals.available < row.totals.desired);
+    match (count(of, Metric::Pending), lacks) {
+        (0, false) => "no, crowds",
+        (0, true) => "others refused",
+        _ => "others wait",
+    }
+    .to_owned()
 }
 
 fn ports(_: &Run, of: &Evaluation) -> String {

@@ -6,8 +6,8 @@
 use super::consensus::{Ballot, Consensus, Lock, Quorum, Rejoin, Silence};
 use super::{
     AgentPolicy, Choice, ControlPlane, Detection, Discovery, Eviction, FailureAction, Filter, Placement, Polls, Ports,
-    Profile, Queue, Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Watchdog, Weights,
-    Words, flags,
+    Probing, Profile, Queue, Replication, Restart, Rollout, SlotOrder, SlotStyle, SlotUpdate, Strategy, Wake, Watchdog,
+    Weights, Words, flags,
 };
 use crate::time::Span;
 
@@ -84,7 +84,8 @@ pub(super) fn profile() -> Profile {
             style: SlotStyle::Workers,
         }),
         // Source: docker/cli:cli/command/container/stop.go, 10 s.
-        agent: AgentPolicy { default_grace: Span::from_secs(10), ..plain.agent },
+        // Engines of this age know health checks, and nobody acts on what they say.
+        agent: AgentPolicy { default_grace: Span::from_secs(10), probes: Probing::Reported, ..plain.agent },
         // A dead node's containers stay listed as running, and so do their addresses.
         discovery: Discovery { unready_on_unhealthy_node: false, ..plain.discovery },
         ..plain

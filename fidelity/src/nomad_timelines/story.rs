@@ -81,7 +81,8 @@ impl Story {
         match name.as_bytes().first() {
             Some(b'a') => story(Kind::Kill, count("count", 12), Act::Kill, 60),
             Some(b'b') => {
-                let seconds = scenario["heal"].as_f64().or_else(|| scenario["dur"].as_f64()).ok_or("it has no `dur`")?;
+                let seconds =
+                    scenario["heal"].as_f64().or_else(|| scenario["dur"].as_f64()).ok_or("it has no `dur`")?;
                 let stopped = name.contains("sigstop");
                 story(Kind::Silence, count("count", 12), Act::Cut { seconds, stopped }, seconds as u64 + 20)
             }
