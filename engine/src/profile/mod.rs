@@ -2,7 +2,7 @@
 //!
 //! A profile composes mechanisms that have code elsewhere; nobody branches on its name. Each value carries the source
 //! it comes from in the file of its orchestrator and is overridable under the orchestrator's own flag name
-//! (see [`flags`]). Values are grouped by what they decide, a file a group; [`registry`] lists the orchestrators.
+//! (see [`flags`]). Values are grouped by what they decide, a file a group; `registry` lists the orchestrators.
 //! Start at [`Profile`].
 
 mod agent;

@@ -1,7 +1,7 @@
 //! Docker Swarm: recorded experiments are run again with many seeds, and what was recorded is held against their spread.
 //!
 //! A real swarm's timers have phases that nobody knows, so no single run can be the recorded one. Each experiment is set
-//! up from its file ([`setup`]) and run with a thousand seeds; values read the same way out of both sides ([`values`])
+//! up from its file ([`setup`]) and run with a thousand seeds; values read the same way out of both sides ([`mod@values`])
 //! are judged by one rule ([`rule`]). Start at [`conform`].
 
 pub mod exceptions;

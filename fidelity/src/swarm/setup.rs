@@ -1,7 +1,7 @@
 //! A recorded experiment as a scenario of ours: the same hosts, service, settings and faults.
 //!
 //! Everything comes from the file's settings, or from the name of the experiment where its settings are empty. The
-//! durations of hosts are those of [`crate::swarm::machine`], the same for all files. Start at [`setup`].
+//! durations of hosts are those of `crate::swarm::machine`, the same for all files. Start at [`setup`].
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shakedown_engine::fact::{Deletion, Fact, FactId, FactKind};
+use shakedown_engine::fact::{Deletion, Fact, FactId, FactKind, Note, Subject};
 use shakedown_engine::ids::{Id, NodeId, PodId, RevisionId, WorkloadId};
 use shakedown_engine::model::Details;
 use shakedown_engine::time::Time;
@@ -228,6 +228,8 @@ impl Reader<'_> {
                 FactKind::PodDeleting { pod, .. } | FactKind::PodDeleted { pod } | FactKind::PodFailed { pod } => {
                     return Some(pod);
                 }
+                // A suspect, say, which stays until the other one is ready.
+                FactKind::Noted { subject: Subject::Pod(pod), note: Note::Superseded } => return Some(pod),
                 FactKind::ContainerExited { pod, .. } => return Some(pod),
                 FactKind::FaultApplied { .. }
                 | FactKind::WorkloadCreated { .. }

@@ -3,7 +3,7 @@
 //! It decides on one replica at a time within an evaluation of its job ([`Scheduler::begin`]). An evaluation shuffles the
 //! nodes once (`walk`), looks for feasible ones until it has enough candidates (`look`, `limit`), and compares means of
 //! scores (`fit`, `spread`); with none it looks again for those that may be pushed aside (`victims`). It neither
-//! submits plans nor keeps time: that is `control/evaluations`. Start at [`Scheduler::choose`].
+//! submits plans nor keeps time: that is `control/evaluations`. Start at `Scheduler::choose`.
 //!
 //! Source: hashicorp/nomad:scheduler/generic_sched.go, scheduler/feasible/stack.go; recorded on 1.1.2.
 
