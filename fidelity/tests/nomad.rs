@@ -65,7 +65,7 @@ fn a_changed_recording_is_noticed() {
     let norm = |p: &mut Value| first(p, "/metrics/ScoreMetaData/0/norm", json!(0.5));
     assert_eq!(broken("norm", 0, norm), ["norm"]);
     let evaluated = |p: &mut Value| first(p, "/metrics/NodesEvaluated", json!(1));
-    assert_eq!(broken("evaluated", 0, evaluated), ["number of candidates"]);
+    assert!(broken("evaluated", 0, evaluated).contains(&"number of candidates"));
     let other = |p: &mut Value| first(p, "/node", json!("x5-n00"));
     assert!(broken("node", 0, other).contains(&"choice"));
 }

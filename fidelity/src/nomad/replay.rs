@@ -249,7 +249,7 @@ impl Replay<'_> {
         let poor = ours.iter().filter(|ranked| ranked.total <= 0.0).count() as u32;
         let limit = self.limit(pool, ask.0);
         // Candidates that are not shown are no better than those that are.
-        let looked = (poor..=poor + (seen - shown)).map(|poor| limit.saturating_add(poor.min(self.skip)));
+        let looked = (poor..=poor + seen.saturating_sub(shown)).map(|poor| limit.saturating_add(poor.min(self.skip)));
         let allowed: Vec<u32> = looked.map(|looked| looked.min(survey.feasible)).collect();
         let verdict = |ok: bool, want: String, got: String| if ok { Ok(()) } else { Err((want, got)) };
         let found = verdict(allowed.contains(&seen), seen.to_string(), format!("one of {allowed:?}"));
